@@ -1,0 +1,100 @@
+"""Bands, blanks and off-band as channel masks on one axis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from spectral_core.errors import AuditError
+
+Mask = npt.NDArray[np.bool_]
+Intervals = Mapping[str, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Regions:
+    """Which channels belong to which region.
+
+    `bands` and `blanks` map names to masks of d channels; `in_band` and `blank` are their unions;
+    `off_band` is everything outside the bands and outside a guard of half a band's width on either side.
+    """
+
+    axis: npt.NDArray[np.float64]
+    bands: Mapping[str, Mask]
+    blanks: Mapping[str, Mask]
+    off_band: Mask
+
+    @property
+    def in_band(self) -> Mask:
+        """Channels inside any declared band."""
+        return _union(self.bands, self.axis.size)
+
+    @property
+    def blank(self) -> Mask:
+        """Channels inside any declared blank."""
+        return _union(self.blanks, self.axis.size)
+
+
+def locate_regions(
+    axis: npt.NDArray[np.float64], *, axis_unit: str, bands: Intervals, blanks: Intervals
+) -> Regions:
+    """Find the channels of each declared interval; its ends belong to it.
+
+    Args:
+        axis: d channel positions, strictly increasing.
+        axis_unit: For messages.
+        bands: Name to (low, high) in axis units.
+        blanks: Name to (low, high) in axis units.
+
+    Raises:
+        AuditError: An interval holds no channel of the axis or reaches beyond it, is reversed, or a blank
+            overlaps a band.
+    """
+    band_masks = {name: _mask(axis, interval, f"band {name!r}", axis_unit) for name, interval in bands.items()}
+    blank_masks = {name: _mask(axis, interval, f"blank {name!r}", axis_unit) for name, interval in blanks.items()}
+    for blank, blank_mask in blank_masks.items():
+        for band, band_mask in band_masks.items():
+            if (blank_mask & band_mask).any():
+                raise AuditError(f"blank {blank!r}", "no channel of a declared band", f"channels of band {band!r}",
+                                 "Move one of the two.")  # fmt: skip
+    off_band = np.ones(axis.size, dtype=np.bool_)
+    for low, high in bands.values():
+        guard = (high - low) / 2
+        off_band &= (axis < low - guard) | (axis > high + guard)
+    return Regions(axis, band_masks, blank_masks, off_band)
+
+
+def _mask(axis: npt.NDArray[np.float64], interval: tuple[float, float], name: str, unit: str) -> Mask:
+    low, high = interval
+    spacing = float(np.median(np.diff(axis))) if axis.size > 1 else 0.0
+    mask = (axis >= low) & (axis <= high)
+    if not low < high or not mask.any() or low < axis[0] - spacing or high > axis[-1] + spacing:
+        raise AuditError(name, f"an interval inside the axis, {axis[0]:g} to {axis[-1]:g} {unit}",
+                         f"{low:g} to {high:g} ({int(mask.sum())} channels)",
+                         "Correct the interval or the axis unit.")  # fmt: skip
+    return mask
+
+
+def _union(masks: Mapping[str, Mask], d: int) -> Mask:
+    union = np.zeros(d, dtype=np.bool_)
+    for mask in masks.values():
+        union |= mask
+    return union
+
+
+def segments(axis: npt.NDArray[np.float64], *, gap: float = 1.5) -> list[slice]:
+    """Split channels into runs without gaps: a step of more than `gap` times the local spacing parts them.
+
+    The local spacing is the smaller of the two neighbouring steps, so a slowly widening grid stays whole.
+    """
+    if axis.size < 3:
+        return [slice(0, axis.size)]
+    steps = np.diff(axis)
+    before = np.concatenate([[steps[1]], steps[:-1]])
+    after = np.concatenate([steps[1:], [steps[-2]]])
+    cuts = np.flatnonzero(steps > gap * np.minimum(before, after)) + 1
+    edges = [0, *cuts.tolist(), axis.size]
+    return [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
