@@ -60,11 +60,16 @@ def locate_regions(
             if (blank_mask & band_mask).any():
                 raise AuditError(f"blank {blank!r}", "no channel of a declared band", f"channels of band {band!r}",
                                  "Move one of the two.")  # fmt: skip
-    off_band = np.ones(axis.size, dtype=np.bool_)
+    return Regions(axis, band_masks, blank_masks, off_band_mask(axis, bands))
+
+
+def off_band_mask(axis: npt.NDArray[np.float64], bands: Intervals) -> Mask:
+    """Find the channels outside every band and outside a guard of half its width on either side."""
+    mask = np.ones(axis.size, dtype=np.bool_)
     for low, high in bands.values():
         guard = (high - low) / 2
-        off_band &= (axis < low - guard) | (axis > high + guard)
-    return Regions(axis, band_masks, blank_masks, off_band)
+        mask &= (axis < low - guard) | (axis > high + guard)
+    return mask
 
 
 def _mask(axis: npt.NDArray[np.float64], interval: tuple[float, float], name: str, unit: str) -> Mask:

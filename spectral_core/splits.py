@@ -9,7 +9,7 @@ NeuroImage 92:381, 2014, for exchangeability blocks).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import lgamma, log
 
@@ -42,6 +42,11 @@ class Design:
         """Number of spectra."""
         return int(self.codes.size)
 
+    def subset(self, rows: Codes) -> Design:
+        """Restrict the design to some spectra; class codes keep their meaning."""
+        unit = np.unique(self.unit[rows], return_inverse=True)[1]
+        return replace(self, codes=self.codes[rows], unit=unit, batch=self.batch[rows])
+
     @cached_property
     def n_units(self) -> int:
         """Number of independent units."""
@@ -64,7 +69,7 @@ class Design:
 
     @cached_property
     def entity(self) -> Codes:
-        """What exchanges its label as a whole: a unit, or a unit's spectra of one class where units hold several."""
+        """What exchanges its label as a whole: a unit, or its spectra of one class if it holds several."""
         return np.unique(np.stack([self.unit, self.codes]), axis=1, return_inverse=True)[1].ravel()
 
     @cached_property
@@ -112,7 +117,8 @@ def make_design(
                          "Add spectra of another class: accuracy has no meaning with one.")  # fmt: skip
     units = _column(unit, n, "unit")
     if units is not None and (units == "").any():
-        raise AuditError("unit", "a unit for every spectrum, or for none", f"{int((units == '').sum())} of {n} empty",
+        empty = f"{int((units == '').sum())} of {n} empty"
+        raise AuditError("unit", "a unit for every spectrum, or for none", empty,
                          "Name the specimen each spectrum was taken from.")  # fmt: skip
     batches = _column(batch, n, "batch")
     unit_codes = np.arange(n) if units is None else np.unique(units, return_inverse=True)[1]
@@ -136,7 +142,9 @@ def _column(
         return None
     column = _texts(values, name)
     if column.size != n:
-        raise AuditError(name, f"{n} values, one for each spectrum", f"{column.size}", "Pass one for each spectrum.")
+        raise AuditError(
+            name, f"{n} values, one for each spectrum", f"{column.size}", "Pass one for each spectrum."
+        )
     return None if (column == "").all() else column
 
 

@@ -1,0 +1,117 @@
+"""The command `offband`.
+
+Exit status: 0 when the work was done, whatever the verdict; 2 for bad input; 1 for a failure, or for a verdict other
+than `--fail-unless` asks for. Everything heavy is imported by the command that needs it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.options import FailUnless, Json, StudyFile, Verbose
+from flows.terminal import FAILURE, Terminal
+
+app = typer.Typer(
+    name="offband",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Tell whether a model's accuracy on spectra is chemistry or an artefact of high dimension.",
+    epilog="Begin with: offband demo",
+)
+
+
+def main() -> None:
+    """Run the command line; nothing but its answer reaches stdout, whatever a library prints there."""
+    sys.stdout.flush()
+    answers = os.dup(1)
+    os.dup2(2, 1)
+    sys.stdout = os.fdopen(answers, "w", encoding="utf-8")
+    app()
+
+
+@app.command(epilog="Example: offband demo  (then look at demo/results)")
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where the demo's files go.")] = Path("demo"),
+    fail_unless: FailUnless = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Write sixty real coffee spectra into an inbox and run the ordinary pipeline on them."""
+    with Terminal(as_json=as_json, verbose=verbose) as terminal:
+        from spectral_core.demo import NOTES, write_demo
+
+        written = write_demo(folder)
+        terminal.say("\n".join(NOTES))
+        _run(terminal, written.study_file, fail_unless)
+
+
+@app.command(epilog="Example: offband run study.toml --fail-unless supported")
+def run(
+    study: StudyFile, fail_unless: FailUnless = None, as_json: Json = False, verbose: Verbose = False
+) -> None:
+    """Ingest what is new, preprocess, train, and audit: the whole pipeline of a study."""
+    with Terminal(as_json=as_json, verbose=verbose) as terminal:
+        _run(terminal, study, fail_unless)
+
+
+@app.command(epilog="Example: offband ingest study.toml")
+def ingest(study: StudyFile, as_json: Json = False, verbose: Verbose = False) -> None:
+    """Archive the new files of a study's inbox; files that cannot be read go to quarantine, with the reason."""
+    with Terminal(as_json=as_json, verbose=verbose) as terminal:
+        from flows.answers import answer_ingestion
+        from flows.running import checked_study, run_ingest
+
+        plan = checked_study(study)
+        answer_ingestion(terminal, plan, run_ingest(terminal, plan))
+
+
+@app.command(epilog="Example: offband audit study.toml --snapshot 1CECHNKREP0F1RSTCMT0")
+def audit(
+    study: StudyFile,
+    snapshot: Annotated[
+        str | None, typer.Option(help="The archive's snapshot to audit; the latest without it.")
+    ] = None,
+    fail_unless: FailUnless = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Judge whether the declared bands explain the accuracy, on what is archived already."""
+    with Terminal(as_json=as_json, verbose=verbose) as terminal:
+        from flows.answers import answer_audit
+        from flows.running import checked_study, run_audit
+
+        plan = checked_study(study, archived=True)
+        _exit_unless(fail_unless, answer_audit(terminal, plan, run_audit(terminal, plan, snapshot)))
+
+
+@app.command(epilog="Example: offband doctor study.toml")
+def doctor(
+    study: Annotated[Path | None, typer.Argument(metavar="[STUDY]", show_default=False)] = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Say what is installed, what a run would use, and what is wrong; status 1 if anything is."""
+    with Terminal(as_json=as_json, verbose=verbose) as terminal:
+        from flows.answers import answer_findings
+        from flows.doctor import examine
+
+        if not answer_findings(terminal, examine(study)):
+            raise typer.Exit(FAILURE)
+
+
+def _run(terminal: Terminal, study: Path, fail_unless: FailUnless) -> None:
+    from flows.answers import answer_pipeline
+    from flows.running import checked_study, run_pipeline
+
+    plan = checked_study(study)
+    _exit_unless(fail_unless, answer_pipeline(terminal, plan, run_pipeline(terminal, plan)))
+
+
+def _exit_unless(wanted: FailUnless, verdict: str) -> None:
+    if wanted is not None and verdict != wanted:
+        raise typer.Exit(FAILURE)

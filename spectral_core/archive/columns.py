@@ -1,0 +1,169 @@
+"""The zarr group of an archive: `intensity`, `axis`, and one array of texts for every metadata column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, unquote
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+import zarr
+from zarr.codecs import BloscCodec
+
+from spectral_core.archive.axis import ArchiveAxis
+from spectral_core.errors import SpectraError, offenders
+
+CHUNK_BYTES = 4 * 2**20
+TEXT_ROWS = 4096
+NUMERIC = ("intensity", "axis")
+
+Texts = npt.NDArray[np.object_]
+
+
+def array_name(column: str) -> str:
+    """Give the array that holds a column: any text is a column's name, not any text an array's.
+
+    Example:
+        >>> array_name("label"), array_name("mg/L ethanol")
+        ('label', 'mg%2FL%20ethanol')
+    """
+    quoted = quote(column, safe="").replace(".", "%2E")
+    return quoted if not quoted.startswith("_") else "%5F" + quoted[1:]
+
+
+def text_columns(group: zarr.Group) -> tuple[str, ...]:
+    """Name the metadata columns of the group, in no particular order."""
+    return tuple(unquote(name) for name in group.array_keys() if name not in NUMERIC)
+
+
+def text_array(group: zarr.Group, column: str) -> zarr.Array[Any]:
+    """Give the array that holds one metadata column."""
+    return array_in(group, array_name(column))
+
+
+def array_in(group: zarr.Group, name: str) -> zarr.Array[Any]:
+    """Give an array of the group by name."""
+    array = group[name]
+    if not isinstance(array, zarr.Array):
+        raise KeyError(name)
+    return array
+
+
+def read_texts(group: zarr.Group, column: str, start: int = 0) -> Texts:
+    """Read one metadata column from row `start` on, as Python texts."""
+    array = text_array(group, column)
+    texts: Texts = np.asarray(array[start:]).astype(object)
+    return texts
+
+
+def lay_out(group: zarr.Group, axis: ArchiveAxis) -> None:
+    """Create `intensity` without rows, and `axis`; no chunk ever divides the channels."""
+    d = len(axis.positions)
+    rows = max(1, CHUNK_BYTES // (4 * d))
+    group.create_array(
+        "intensity",
+        shape=(0, d),
+        chunks=(rows, d),
+        dtype="float32",
+        fill_value=np.float32("nan"),
+        compressors=(BloscCodec(cname="lz4", shuffle="shuffle", typesize=4),),
+        dimension_names=("sample", "channel"),
+        attributes={"units": axis.intensity_unit},
+    )
+    positions = group.create_array(
+        "axis",
+        shape=(d,),
+        chunks=(d,),
+        dtype="float64",
+        dimension_names=("channel",),
+        attributes={"units": axis.unit},
+    )
+    positions[:] = axis.positions
+
+
+def append_rows(group: zarr.Group, intensity: npt.NDArray[np.float32], columns: Mapping[str, Texts]) -> None:
+    """Append n spectra and their metadata; a column that either side lacks is "" there."""
+    array = array_in(group, "intensity")
+    before, d = array.shape
+    after = before + len(intensity)
+    ensure_columns(group, columns)
+    array.resize((after, d))
+    array[before:] = intensity
+    for column in text_columns(group):
+        texts = text_array(group, column)
+        texts.resize((after,))
+        if column in columns:
+            texts[before:] = columns[column]
+
+
+def ensure_columns(group: zarr.Group, columns: Mapping[str, Texts]) -> None:
+    """Add the columns that the group lacks; rows that are there already read as ""."""
+    rows = array_in(group, "intensity").shape[0]
+    present = set(text_columns(group))
+    missing = [column for column in columns if column not in present]
+    if not missing:
+        return
+    for column in missing:
+        group.create_array(
+            array_name(column),
+            shape=(rows,),
+            chunks=(TEXT_ROWS,),
+            dtype=str,
+            fill_value="",
+            dimension_names=("sample",),
+            attributes={"long_name": column},
+        )
+    names = sorted(array_name(column) for column in present.union(missing))
+    # the attribute by which xarray knows coordinates; names in it are separated by spaces
+    array_in(group, "intensity").attrs["coordinates"] = " ".join(["axis", *names])
+
+
+def write_columns(group: zarr.Group, columns: Mapping[str, Texts]) -> None:
+    """Overwrite whole metadata columns, adding those that the group lacks."""
+    ensure_columns(group, columns)
+    for column, texts in columns.items():
+        text_array(group, column)[:] = texts
+
+
+def differing(archived: Mapping[str, Texts], wanted: Mapping[str, Texts]) -> dict[str, npt.NDArray[np.bool_]]:
+    """Say in which rows a wanted column differs from the archived one, for the columns that differ at all.
+
+    A column that is not archived yet counts as "" there.
+
+    Example:
+        >>> texts = np.array(["a", "b"], dtype=object)
+        >>> differing({"label": texts}, {"label": texts[::-1], "unit": np.array(["", "u"], dtype=object)})
+        {'label': array([ True,  True]), 'unit': array([False,  True])}
+    """
+    differs = {name: archived.get(name, np.full_like(texts, "")) != texts for name, texts in wanted.items()}
+    return {name: where for name, where in differs.items() if where.any()}
+
+
+def metadata_of(dataset: xr.Dataset, *, where: str) -> dict[str, Texts]:
+    """Take the metadata columns of a Spectra dataset, as Python texts.
+
+    Raises:
+        SpectraError: A variable is neither metadata nor intensity nor axis, is not text, or has a name
+            that the schema uses otherwise.
+    """
+    columns: dict[str, Texts] = {}
+    for name, variable in dataset.variables.items():
+        if name in NUMERIC:
+            continue
+        if variable.dims != ("sample",) or name in ("sample", "channel", ""):
+            raise SpectraError(
+                where,
+                "metadata as texts on sample",
+                f"{name!r} with dims {variable.dims}",
+                "Remove or rename the variable.",
+            )
+        texts: Texts = np.asarray(variable.values).astype(object)
+        odd = [text for text in texts if not isinstance(text, str)]
+        if odd:
+            raise SpectraError(
+                f"{where}, column {name}", "texts", offenders(odd), "Write the values as texts."
+            )
+        columns[str(name)] = texts
+    return columns

@@ -1,0 +1,53 @@
+"""Quarantine: copies of the bytes that were refused, so that the inbox may change and nothing is lost."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePosixPath
+
+from spectral_core.errors import ArchiveError
+
+_LONGEST_NAME = 120
+
+
+def quarantine_path(folder: Path, source: str, sha256: str) -> Path:
+    """Say where the copy of a refused file lies: the same bytes of one name always at the same place.
+
+    Example:
+        >>> quarantine_path(Path("quarantine"), "plate1/a.txt", "0123456789abcdef").name
+        '0123456789ab-a.txt'
+    """
+    name = PurePosixPath(source).name
+    tail = "".join(character if character.isprintable() else "_" for character in name[-_LONGEST_NAME:])
+    return folder / f"{sha256[:12]}-{tail}"
+
+
+def keep_copy(folder: Path, source: str, sha256: str, data: bytes | memoryview) -> Path:
+    """Write the copy aside and rename it into place; a copy that is there already is left alone.
+
+    Raises:
+        ArchiveError: The folder cannot be written.
+    """
+    place = quarantine_path(folder, source, sha256)
+    if place.exists():
+        return place
+    aside = place.with_name(f".{place.name}.{os.getpid()}")
+    try:
+        folder.mkdir(exist_ok=True)
+        aside.write_bytes(data)
+        aside.replace(place)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise ArchiveError(
+            str(place),
+            "room for a quarantined file",
+            str(error),
+            "Free space, give permission and try again.",
+        ) from None
+    return place
+
+
+def drop_copies(folder: Path, sha256: str) -> None:
+    """Remove the copies of bytes that the archive now holds."""
+    for copy in folder.glob(f"{sha256[:12]}-*"):
+        copy.unlink(missing_ok=True)

@@ -1,0 +1,132 @@
+"""Is it the batch? Aliasing of class and batch, whole batches left out, the batch read from the spectrum."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats.contingency import association
+
+from spectral_core.evidence import Fit, Labelings, Settings, statistic
+from spectral_core.inference import Estimate, balanced_mean, credit, permutation_p
+from spectral_core.probe import held_out_margins
+from spectral_core.splits import (
+    Codes, Design, batch_folds, count_permutations, permuted_codes, unit_folds,
+)  # fmt: skip
+
+_PREDICTABLE_PERMUTATIONS = 199  # for a caveat only
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Accuracy on whole batches left out of training.
+
+    `shared_units` tells that specimens were measured in several batches; each is then kept out of training
+    too.
+    """
+
+    accuracy: Estimate
+    p: float
+    n_batches: int
+    shared_units: bool
+
+
+@dataclass(frozen=True)
+class BatchEvidence:
+    """What batches explain.
+
+    `cramers_v` between class and batch (0 independent, 1 aliased); `admissible` distinct relabelings inside
+    batches; `aliased` when those are too few, or no batch can be left out, to tell batch from class;
+    `predicted` and `predicted_p`: the batch read from the spectrum, beyond what its classes tell.
+    """
+
+    cramers_v: float
+    admissible: float
+    aliased: bool
+    left_out: LeftOut | None
+    predicted: Estimate
+    predicted_p: float
+
+
+def cramers_v(design: Design) -> float:
+    """Compute Cramér's V between class and batch over units (1 if each batch holds one class)."""
+    table = np.zeros((len(design.classes), len(design.batches)))
+    for c, b in np.unique(np.stack([design.codes, design.batch]), axis=1).T:
+        table[c, b] = np.unique(design.unit[(design.codes == c) & (design.batch == b)]).size
+    return float(association(table.astype(int), method="cramer"))
+
+
+def fewest_permutations(alpha: float) -> float:
+    """Number of distinct relabelings below which a permutation test cannot speak: 20/alpha."""
+    return 20.0 / alpha
+
+
+def examine_batches(
+    fit: Fit, design: Design, labelings: Labelings, settings: Settings
+) -> BatchEvidence | None:
+    """Examine the batches of one variant; None where none were declared."""
+    if not design.batch_declared:
+        return None
+    admissible = count_permutations(design, within_batch=True)
+    left_out = None
+    if labelings.within_batch is not None:
+        left_out = leave_batches_out(fit, design, labelings.within_batch, settings)
+    predicted, p = _predict_batch(fit, design, settings)
+    return BatchEvidence(cramers_v(design), admissible, left_out is None, left_out, predicted, p)
+
+
+def leave_batches_out(fit: Fit, design: Design, labelings: Codes, settings: Settings) -> LeftOut | None:
+    """Train on all other batches, classify the one left out; None if that leaves a class untrained."""
+    held, judged = _batch_folds_without_shared_units(design, settings)
+    every = set(range(len(design.classes)))
+    usable = [i for i, fold in enumerate(held) if set(np.delete(design.codes, fold).tolist()) == every]
+    rows = np.sort(np.concatenate([judged[i] for i in usable])) if usable else np.empty(0, dtype=np.intp)
+    if set(design.codes[rows].tolist()) != every:
+        return None
+    held, judged = [held[i] for i in usable], [judged[i] for i in usable]
+    n_classes = len(design.classes)
+    margins = held_out_margins(fit.hat, labelings, held, n_classes, judged=judged)[rows]
+    part = design.subset(rows)
+    values = statistic(part, labelings[rows], margins)
+    accuracy = balanced_mean(part, credit(margins[:, 0], n_classes), alpha=settings.alpha)
+    n_batches = int(np.unique(part.batch).size)
+    return LeftOut(accuracy, permutation_p(float(values[0]), values[1:]), n_batches, _units_cross(design))
+
+
+def _units_cross(design: Design) -> bool:
+    pairs = np.unique(np.stack([design.unit, design.batch]), axis=1)
+    return bool(pairs.shape[1] > design.n_units)
+
+
+def _batch_folds_without_shared_units(
+    design: Design, settings: Settings
+) -> tuple[list[Codes], list[Codes]]:
+    """What to hold out and what of it to judge: a batch, and with it its judged units' other spectra."""
+    batches = batch_folds(design)
+    if not _units_cross(design):
+        return batches, batches
+    held: list[Codes] = []
+    judged: list[Codes] = []
+    for batch in batches:
+        for fold in unit_folds(design, k=settings.n_folds, seed=settings.seed):
+            both = np.intersect1d(batch, fold)
+            if both.size:
+                held.append(np.union1d(batch, fold))
+                judged.append(both)
+    return held, judged
+
+
+def _predict_batch(fit: Fit, design: Design, settings: Settings) -> tuple[Estimate, float]:
+    """Classify the batch instead of the class, permuting batches between units of one class."""
+    swapped = replace(
+        design, codes=design.batch, classes=design.batches, batch=design.codes, batches=design.classes
+    )  # fmt: skip
+    folds: Sequence[Codes] = unit_folds(design, k=settings.n_folds, seed=settings.seed)
+    drawn = permuted_codes(swapped, n=_PREDICTABLE_PERMUTATIONS, seed=settings.seed, within_batch=True)
+    labelings: npt.NDArray[np.intp] = np.column_stack([swapped.codes, drawn])
+    margins = held_out_margins(fit.hat, labelings, folds, len(swapped.classes))
+    values = statistic(swapped, labelings, margins)
+    accuracy = balanced_mean(swapped, credit(margins[:, 0], len(swapped.classes)), alpha=settings.alpha)
+    return accuracy, permutation_p(float(values[0]), values[1:])

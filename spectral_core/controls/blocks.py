@@ -1,0 +1,83 @@
+"""What the probe is asked to classify: the whole spectrum, the bands, what lies off them, the blanks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from spectral_core.controls.nuisance import Scalars, nuisance_scalars
+from spectral_core.errors import SpectraError
+from spectral_core.preprocessing import Chain, parse_variant
+from spectral_core.regions import Intervals, Mask, Regions, off_band_mask
+
+Floats = npt.NDArray[np.float64]
+RAW = parse_variant("raw")
+
+
+@dataclass(frozen=True)
+class Block:
+    """An n × m matrix to classify, its origin, and what deviates from the variant's chain ("" if nothing)."""
+
+    matrix: npt.NDArray[np.floating]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """The blocks of one variant by name, and the nuisance scalars behind the block `nuisance`.
+
+    Names: full, bands, off_band, off_band_after (preprocessed before cropping), blank, nuisance. What was not
+    declared or holds no channel is absent. `nuisance_on` says where the scalars were taken.
+    """
+
+    by_name: dict[str, Block]
+    scalars: Scalars
+    nuisance_on: str
+
+
+def make_blocks(
+    x: npt.NDArray[np.floating],
+    regions: Regions,
+    bands: Intervals,
+    chain: Chain,
+    *,
+    preprocessed: tuple[npt.NDArray[np.floating], Floats] | None = None,
+) -> Blocks:
+    """Cut the spectra into blocks; every region is cropped before the chain sees it.
+
+    Args:
+        x: n × d raw intensities on `regions.axis`.
+        regions: Where bands, blanks and off-band lie.
+        bands: Band name to (low, high), for the off-band part of the preprocessed axis.
+        chain: The variant.
+        preprocessed: The chain's result on the whole spectrum, if it was stored already.
+    """
+    full, axis = chain.apply(x, regions.axis) if preprocessed is None else preprocessed
+    kept = (regions.axis >= axis[0]) & (regions.axis <= axis[-1])  # a chain that crops has left the rest
+    blocks = {"full": Block(full)}
+    if bands:
+        blocks |= _cropped(x, regions, "bands", regions.in_band & kept, chain)
+        blocks |= _cropped(x, regions, "off_band", regions.off_band & kept, chain)
+        after = off_band_mask(axis, bands)
+        if "off_band" in blocks and not chain.is_identity and after.any():
+            blocks["off_band_after"] = Block(full[:, after])
+    blocks |= _cropped(x, regions, "blank", regions.blank, chain)
+    on_blanks = bool(regions.blanks)
+    places = regions.blanks if on_blanks else {"off-band": regions.off_band & kept} if bands else {}
+    scalars = nuisance_scalars(x, regions.axis, {k: m for k, m in places.items() if m.any()})
+    if scalars.names:
+        blocks["nuisance"] = Block(scalars.values)
+    return Blocks(blocks, scalars, "the blanks" if on_blanks else "off-band")
+
+
+def _cropped(
+    x: npt.NDArray[np.floating], regions: Regions, name: str, mask: Mask, chain: Chain
+) -> dict[str, Block]:
+    if not mask.any():
+        return {}
+    try:
+        return {name: Block(chain.apply(x[:, mask], regions.axis[mask])[0])}
+    except SpectraError as error:
+        return {name: Block(x[:, mask], note=f"raw, because {error}")}

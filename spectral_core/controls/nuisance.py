@@ -1,0 +1,104 @@
+"""Chemistry-free scalars of regions that carry no chemistry: level, noise, shape, spikes.
+
+Taken on the whole spectrum these scalars contain the chemistry; taken on blanks (else off-band, and then only
+as a caveat) they tell how a spectrum was measured, not of what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from spectral_core.regions import Mask, segments
+
+Floats = npt.NDArray[np.float64]
+_SHORTEST = 8  # channels that a noise estimate and a parabola need
+_MOST_SEGMENTS = 4
+_SPIKE = 8.0  # robust standard deviations of the second difference
+
+
+@dataclass(frozen=True)
+class Scalars:
+    """n × m scalars and their m names."""
+
+    values: Floats
+    names: tuple[str, ...]
+
+
+def nuisance_scalars(
+    x: npt.NDArray[np.floating], axis: Floats, regions: Mapping[str, Mask]
+) -> Scalars:
+    """Compute scalars of each region and standardise them over the spectra, blind to labels.
+
+    Per contiguous run of channels: mean intensity and norm, and with at least 8 channels also the
+    high-frequency noise (median absolute second difference, in standard deviations of white noise), slope and
+    curvature of a least-squares parabola, and the share of spiking channels. Noise and norm enter as
+    logarithms. Scalars that do not vary are left out.
+
+    Args:
+        x: n × d raw intensities.
+        axis: d channel positions.
+        regions: Name to mask of the channels used.
+
+    Returns:
+        n × m values with mean 0 and standard deviation 1, and their names.
+    """
+    columns: dict[str, Floats] = {}
+    for name, mask in regions.items():
+        runs = [np.flatnonzero(mask)[run] for run in segments(axis[mask])]
+        longest = sorted(runs, key=lambda run: -run.size)[:_MOST_SEGMENTS]
+        for run in sorted(longest, key=lambda run: int(run[0])):
+            place = name if len(runs) == 1 else f"{name} {axis[run[0]]:.5g}–{axis[run[-1]]:.5g}"
+            scalars = _scalars_of_run(np.asarray(x[:, run], dtype=np.float64), axis[run])
+            columns |= {f"{what} of {place}": values for what, values in scalars.items()}
+    kept = {name: _standardised(v) for name, v in columns.items() if np.ptp(v) > 1e-9 * np.abs(v).max()}
+    values = np.column_stack(list(kept.values())) if kept else np.zeros((x.shape[0], 0))
+    return Scalars(values, tuple(kept))
+
+
+def _scalars_of_run(x: Floats, axis: Floats) -> dict[str, Floats]:
+    scalars = {"total intensity": x.mean(axis=1), "norm": _log(np.sqrt((x**2).mean(axis=1)))}
+    if axis.size < _SHORTEST:
+        return scalars
+    second = np.diff(x, n=2, axis=1)
+    spread = np.median(np.abs(second), axis=1)
+    # the second difference of white noise has standard deviation √6 σ; 0.6745 turns a median into σ
+    scalars["high-frequency noise"] = _log(spread / (0.6745 * np.sqrt(6.0)))
+    position = 2 * (axis - axis[0]) / (axis[-1] - axis[0]) - 1
+    parabola = np.polynomial.legendre.legvander(position, 2)
+    coefficients = np.linalg.lstsq(parabola, x.T, rcond=None)[0]
+    scalars["slope"], scalars["curvature"] = coefficients[1], coefficients[2]
+    scalars["spikes"] = (np.abs(second) > _SPIKE * spread[:, None] / 0.6745).mean(axis=1)
+    return scalars
+
+
+def _log(values: Floats) -> Floats:
+    positive = values[values > 0]
+    floor = positive.min() * 1e-3 if positive.size else 1.0
+    return np.asarray(np.log(np.maximum(values, floor)))
+
+
+def _standardised(values: Floats) -> Floats:
+    return np.asarray((values - values.mean()) / values.std())
+
+
+def scalar_aucs(scalars: Scalars, codes: npt.NDArray[np.intp], n_classes: int) -> dict[str, float]:
+    """Compute, per scalar, the largest AUC over pairs of classes (0.5 tells nothing, 1 separates)."""
+    return {
+        name: max(
+            _auc(scalars.values[codes == a, j], scalars.values[codes == b, j])
+            for a in range(n_classes)
+            for b in range(a + 1, n_classes)
+        )
+        for j, name in enumerate(scalars.names)
+    }
+
+
+def _auc(a: Floats, b: Floats) -> float:
+    less = np.searchsorted(np.sort(b), a, side="left").sum()
+    equal = np.searchsorted(np.sort(b), a, side="right").sum() - less
+    auc = float((less + equal / 2) / (a.size * b.size))
+    return max(auc, 1 - auc)

@@ -1,0 +1,91 @@
+"""report.html: one self-contained page, made from the content of report.json and nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from spectral_core.report.accuracies import accuracy_figure_html
+from spectral_core.report.background import design_html, limits_html, literature_html, meaning_html, provenance_html
+from spectral_core.report.band_map import band_map_html
+from spectral_core.report.findings import models_html, variants_html, verdict_name
+from spectral_core.report.markup import Markup, tag
+from spectral_core.report.opening import caveats_html, opening_html
+
+Part = Mapping[str, Any]
+
+
+def render_html(report: Part) -> str:
+    """Render the page of a report.
+
+    The page needs no network and no script to be read; a small script lets values be read off the spectra.
+    Its policy (Content-Security-Policy) forbids every load and every style or script but its own two.
+
+    Args:
+        report: The content of report.json; keys that are missing leave their section out or say so.
+
+    Returns:
+        A complete HTML document.
+    """
+    style, script = (_asset(name) for name in ("page.css", "page.js"))
+    verdict, study = verdict_name(report.get("verdict")), _study(report)
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=_policy(style, script)),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", " – ".join(part for part in (verdict, study, "offband audit report") if part)),
+        tag("link", rel="icon", href="data:,"),
+        tag("style", Markup(style)),
+    )  # fmt: skip
+    body = tag("body", _masthead(report, study), tag("main", *_sections(report)), tag("script", Markup(script)))
+    return f"<!doctype html>\n{tag('html', head, body, lang='en-GB')}\n"
+
+
+def _sections(report: Part) -> list[Markup]:
+    parts = [
+        ("figure", "", accuracy_figure_html(report)),
+        ("spectra", "Spectra and regions", band_map_html(report)),
+        ("caveats", "Caveats", caveats_html(report)),
+        ("checks", "What was found", variants_html(report)),
+        ("design", "Design", design_html(report)),
+        ("models", "Models", models_html(report)),
+        ("limits", "What was not tested", limits_html(report)),
+        ("meaning", "What the verdict means, and what it does not", meaning_html(report)),
+        ("provenance", "Provenance", provenance_html(report)),
+        ("literature", "Literature", literature_html()),
+    ]
+    return [
+        opening_html(report),
+        *[tag("section", tag("h2", title) if title else None, content, id=name)
+          for name, title, content in parts if content is not None],
+    ]  # fmt: skip
+
+
+def _masthead(report: Part, study: str) -> Markup:
+    links = {"spectra": "Spectra", "caveats": "Caveats", "checks": "Checks", "design": "Design", "limits": "Not tested",
+             "meaning": "Meaning", "provenance": "Provenance"}  # fmt: skip
+    nav = tag("nav", *[tag("a", text, href=f"#{to}") for to, text in links.items()], aria_label="Contents")
+    made = str(report.get("created_at") or "")[:10]
+    return tag("header", tag("p", tag("b", "offband"), " audit report", f" · {study}" if study else "",
+                             f" · {made}" if made else ""), nav)  # fmt: skip
+
+
+def _study(report: Part) -> str:
+    return str((report.get("provenance") or {}).get("study") or "")
+
+
+def _asset(name: str) -> str:
+    return files("spectral_core.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _policy(style: str, script: str) -> str:
+    def digest(text: str) -> str:
+        return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+    return (f"default-src 'none'; style-src {digest(style)}; script-src {digest(script)}; img-src data:; "
+            "base-uri 'none'; form-action 'none'")  # fmt: skip

@@ -1,0 +1,226 @@
+"""Cross-validation of one model on one variant: with units kept together, without, and region by region."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.linalg
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
+
+from spectral_core.errors import AuditError, OffbandError
+from spectral_core.models import Model
+from spectral_core.preprocessing import Chain
+from spectral_core.regions import Regions
+from spectral_core.splits import Codes, Design, permuted_codes, random_folds, unit_folds
+
+Floats = npt.NDArray[np.float64]
+_SMALL = 1500  # below so many spectra or channels, threads of BLAS cost more than they bring
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """What cross-validation says of one model on one variant.
+
+    Attributes:
+        model: The model.
+        variant: Text of the per-spectrum chain.
+        predictions: Out-of-fold class codes (n) under "unit_folds" and "random_folds".
+        folds: Number of the fold that held each spectrum out, under the same two names.
+        balanced_accuracy: Under "unit_folds" and "random_folds" on all channels; under unit folds on "bands",
+            "off_band" and "blank", as far as declared. Chance is one over the number of classes.
+        recall: Class name to the share of its spectra predicted right under unit folds.
+        permutations: Number of label permutations behind `p_association`.
+        p_association: Share of permutations, the observed labels counted in, whose balanced accuracy under
+            unit folds reaches the observed one; 1 where there were none.
+        fit_seconds: Wall time of the fit to all spectra.
+        pipeline: The pipeline fitted to all spectra; its classes are `Design.codes`.
+    """
+
+    model: Model
+    variant: str
+    predictions: Mapping[str, Codes]
+    folds: Mapping[str, Codes]
+    balanced_accuracy: Mapping[str, float]
+    recall: Mapping[str, float]
+    permutations: int
+    p_association: float
+    fit_seconds: float
+    pipeline: Pipeline
+
+    def to_metrics(self) -> dict[str, float]:
+        """Give the numbers by the names under which runs are compared; the same names for every model."""
+        accuracies = {f"balanced_accuracy_{name}": value for name, value in self.balanced_accuracy.items()}
+        recalls = {f"recall_{name}": value for name, value in self.recall.items()}
+        association = {"p_association": self.p_association} if self.permutations else {}
+        return {**accuracies, **association, **recalls, "fit_seconds": self.fit_seconds}
+
+    def __str__(self) -> str:
+        accuracy = self.balanced_accuracy["unit_folds"]
+        return f"{self.variant} · {self.model.text}: balanced accuracy {accuracy:.3f}, p = {self.p_association:.3g}"
+
+
+def crop_then_apply(
+    intensity: npt.ArrayLike, axis: npt.NDArray[np.float64], *, chain: Chain, regions: Regions
+) -> dict[str, Floats]:
+    """Crop the bands, the off-band channels and the blanks, then preprocess each by itself.
+
+    In this order nothing of a band reaches the other channels through a normalisation, a derivative or a
+    baseline.
+
+    Args:
+        intensity: n × d as measured.
+        axis: d channel positions.
+        chain: Per-spectrum steps.
+        regions: Channels of each region.
+
+    Returns:
+        "bands", "off_band" and "blank" to n × d' intensities. A region is absent if it has no channels, or
+        too few for the chain.
+    """
+    x = np.asarray(intensity, dtype=np.float64)
+    if not regions.in_band.any():
+        masks = {"blank": regions.blank}  # without bands, everything would be off-band
+    else:
+        masks = {"bands": regions.in_band, "off_band": regions.off_band, "blank": regions.blank}
+    cropped = {}
+    for name, mask in masks.items():
+        try:
+            values = np.asarray(
+                chain.apply(x[:, mask], axis[mask])[0] if mask.any() else x[:, :0], dtype=np.float64
+            )
+        except OffbandError:
+            continue
+        if values.shape[1] and np.isfinite(values).all():
+            cropped[name] = values
+    return cropped
+
+
+def train(
+    intensity: npt.ArrayLike,
+    design: Design,
+    *,
+    model: Model,
+    variant: str,
+    regions: Mapping[str, npt.ArrayLike],
+    folds: int,
+    permutations: int,
+    seed: int,
+) -> TrainedModel:
+    """Cross-validate a model, test its association with the labels, and fit it to all spectra.
+
+    Args:
+        intensity: n × d, preprocessed by the variant.
+        design: Classes and units of the n spectra.
+        model: The model.
+        variant: Text of the variant, for the record.
+        regions: Name to n × d' intensities, as `crop_then_apply` gives them.
+        folds: Number of folds.
+        permutations: Number of label permutations, each a complete cross-validation; 0 for none.
+        seed: Of folds, permutations and the model.
+
+    Raises:
+        AuditError: One class only, intensities that are not finite or not n rows, or a model that cannot be
+            fitted to them.
+    """
+    where = f"model {model.text!r} on variant {variant!r}"
+    x = _checked(intensity, design, where)
+    units, mixed = unit_folds(design, k=folds, seed=seed), random_folds(design, k=folds, seed=seed)
+    with threadpool_limits(1 if min(x.shape) < _SMALL else None):
+        try:
+            started = time.perf_counter()
+            pipeline = model.build(seed).fit(x, design.codes)
+            fit_seconds = time.perf_counter() - started
+            compact = _compact(x, model)
+            predictions = {
+                "unit_folds": _out_of_fold(model, compact, design.codes, units, seed),
+                "random_folds": _out_of_fold(model, compact, design.codes, mixed, seed),
+            }
+            by_region = {
+                name: _out_of_fold(
+                    model, _compact(_checked(values, design, where), model), design.codes, units, seed
+                )
+                for name, values in regions.items()
+            }
+            relabelled = permuted_codes(design, n=permutations, seed=seed).T
+            null = [
+                balanced_accuracy(codes, _out_of_fold(model, compact, codes, units, seed))
+                for codes in relabelled
+            ]
+        except ValueError as error:
+            raise AuditError(where, "spectra that the model can be fitted to", str(error),
+                             "Change the model's arguments or use fewer folds.") from error  # fmt: skip
+    accuracy = {k: balanced_accuracy(design.codes, p) for k, p in (predictions | by_region).items()}
+    reached = sum(value >= accuracy["unit_folds"] - 1e-12 for value in null)
+    return TrainedModel(
+        model, variant, predictions, {"unit_folds": _numbers(units), "random_folds": _numbers(mixed)}, accuracy,
+        _recalls(design, predictions["unit_folds"]), permutations, (1 + reached) / (1 + permutations), fit_seconds,
+        pipeline,
+    )  # fmt: skip
+
+
+def balanced_accuracy(truth: Codes, predicted: Codes) -> float:
+    """Average the share of right predictions over the classes that occur in `truth`.
+
+    Example:
+        >>> balanced_accuracy(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]))
+        0.8333333333333333
+    """
+    right = np.bincount(truth[truth == predicted], minlength=int(truth.max()) + 1)
+    total = np.bincount(truth)
+    return float((right[total > 0] / total[total > 0]).mean())
+
+
+def _out_of_fold(model: Model, x: Floats, codes: Codes, folds: Sequence[Codes], seed: int) -> Codes:
+    predicted = np.empty(codes.size, dtype=np.intp)
+    for test in folds:
+        training = np.ones(codes.size, dtype=np.bool_)
+        training[test] = False
+        seen = codes[training]
+        if (seen == seen[0]).all():
+            predicted[test] = seen[0]  # nothing to learn: one class is all that training shows
+        else:
+            predicted[test] = model.build(seed).fit(x[training], seen).predict(x[test])
+    return predicted
+
+
+def _compact(x: Floats, model: Model) -> Floats:
+    """Give n spectra of d > n channels n coordinates with the same distances, where the model sees no more.
+
+    With centred Xᵀ = QR, the rows of Rᵀ are those of X in the orthonormal basis Q: turned, not changed.
+    """
+    if not model.sees_only_distances or x.shape[1] <= x.shape[0]:
+        return x
+    triangle = scipy.linalg.qr((x - x.mean(axis=0)).T, mode="r", check_finite=False)[0]
+    return np.ascontiguousarray(triangle[: x.shape[0]].T)
+
+
+def _checked(intensity: npt.ArrayLike, design: Design, where: str) -> Floats:
+    x = np.asarray(intensity, dtype=np.float64)
+    if len(design.classes) < 2:
+        raise AuditError(f"{where}, labels", "two or more classes", f"one class, {design.classes[0]!r}",
+                         "Add spectra of another class: accuracy has no meaning with one.")  # fmt: skip
+    if x.ndim != 2 or x.shape[0] != design.n or x.shape[1] == 0:
+        raise AuditError(f"{where}, intensities", f"{design.n} spectra of one or more channels", f"shape {x.shape}",
+                         "Pass one row for each label.")  # fmt: skip
+    if not np.isfinite(x).all():
+        row, channel = (int(i) for i in np.argwhere(~np.isfinite(x))[0])
+        raise AuditError(f"{where}, spectrum {row + 1}, channel {channel + 1}", "a finite intensity",
+                         str(x[row, channel]), "Leave the spectrum out or change the variant.")  # fmt: skip
+    return x
+
+
+def _numbers(folds: Sequence[Codes]) -> Codes:
+    number = np.empty(sum(fold.size for fold in folds), dtype=np.intp)
+    for f, fold in enumerate(folds):
+        number[fold] = f
+    return number
+
+
+def _recalls(design: Design, predicted: Codes) -> dict[str, float]:
+    own = {name: design.codes == code for code, name in enumerate(design.classes)}
+    return {name: float((predicted[mask] == code).mean()) for code, (name, mask) in enumerate(own.items())}

@@ -1,0 +1,210 @@
+"""From evidence to one of five verdicts; the order of the rules is the order of the functions below."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from spectral_core.controls.batch import BatchEvidence, fewest_permutations
+from spectral_core.controls.leakage import LeakageEvidence
+from spectral_core.evidence import Answer, Settings
+from spectral_core.inference import Estimate
+from spectral_core.splits import Design, count_permutations
+
+FEWEST_UNITS = 5
+VERDICTS = ("artefact", "unexplained", "inconclusive", "supported", "no_signal")  # the worst first
+
+
+@dataclass(frozen=True)
+class VariantEvidence:
+    """All evidence on one variant.
+
+    `answers` by block name; `differences` by "a − b"; `scalar_aucs` of the nuisance scalars taken on
+    `nuisance_on`.
+    """
+
+    variant: str
+    answers: Mapping[str, Answer]
+    differences: Mapping[str, Estimate]
+    leakage: LeakageEvidence | None
+    batch: BatchEvidence | None
+    scalar_aucs: Mapping[str, float]
+    nuisance_on: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the rules look at: one variant's evidence, the design, the settings."""
+
+    evidence: VariantEvidence
+    design: Design
+    settings: Settings
+
+    @property
+    def full(self) -> Answer:
+        """The answer on the whole spectrum."""
+        return self.evidence.answers["full"]
+
+    @property
+    def chance(self) -> float:
+        """Balanced accuracy of a classifier that knows nothing."""
+        return 1.0 / len(self.design.classes)
+
+    @property
+    def above_chance(self) -> bool:
+        """Whether the model classifies at all with units kept together: else nothing needs explaining."""
+        return self.full.p_adjusted <= self.settings.alpha
+
+    def associated(self, name: str) -> bool:
+        """Whether a block is itself associated with the class."""
+        answers = self.evidence.answers
+        return name in answers and answers[name].p_adjusted <= self.settings.alpha
+
+    def no_worse_than_full(self, name: str) -> bool:
+        """Whether a block is non-inferior to the whole spectrum within delta."""
+        return self.evidence.differences[f"full − {name}"].at_most <= self.settings.delta
+
+    @property
+    def batch_is_crossed(self) -> bool:
+        """Whether class and batch can be told apart."""
+        return self.evidence.batch is not None and not self.evidence.batch.aliased
+
+    @property
+    def batch_is_aliased(self) -> bool:
+        """Whether class and batch cannot be told apart."""
+        return self.evidence.batch is not None and self.evidence.batch.aliased
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Verdict and reason codes of one variant; `units_needed` (0 if unknown) where it is underpowered."""
+
+    verdict: str
+    codes: tuple[str, ...]
+    units_needed: int = 0
+
+
+def judge(case: Case) -> Judgement:
+    """Apply the rules in order; the first that holds decides."""
+    if too_few_units(case.design, case.settings):
+        return Judgement("inconclusive", ("too_few_units",))
+    if codes := tuple(artefact_codes(case)):
+        return Judgement("artefact", codes)
+    if case.batch_is_aliased:
+        return Judgement("inconclusive", ("class_aliased_with_batch",))
+    if _no_signal(case):
+        return Judgement("no_signal", ("no_association",))
+    if codes := tuple(unexplained_codes(case)):
+        return Judgement("unexplained", codes)
+    return _supported_or_inconclusive(case)
+
+
+def too_few_units(design: Design, settings: Settings) -> bool:
+    """Whether intervals and permutations mean nothing: under 5 units in a class, or 20/alpha relabelings."""
+    few = count_permutations(design) < fewest_permutations(settings.alpha)
+    return min(design.units_per_class) < FEWEST_UNITS or few
+
+
+def artefact_codes(case: Case) -> Iterator[str]:
+    """Name what cannot be chemistry and does as well as the model."""
+    if _leaks(case):
+        yield "replicate_leakage"
+    if case.batch_is_crossed and case.above_chance and _batch_explains(case):
+        yield "batch_confounded"
+    if case.above_chance and case.associated("blank") and case.no_worse_than_full("blank"):
+        yield "blank_sufficient"
+    on_blanks = case.evidence.nuisance_on == "the blanks"
+    if case.above_chance and on_blanks and case.associated("nuisance") and case.no_worse_than_full("nuisance"):
+        yield "nuisance_sufficient"
+
+
+def _leaks(case: Case) -> bool:
+    leakage, settings = case.evidence.leakage, case.settings
+    if leakage is None or case.batch_is_aliased or case.above_chance:
+        return False
+    beats_chance = leakage.random_folds.at_least > case.chance + 2 * settings.delta
+    return beats_chance and leakage.optimism.at_least > settings.delta
+
+
+def _batch_explains(case: Case) -> bool:
+    """Association gone inside batches, or accuracy gone on batches left out; both with a gain excluded.
+
+    A p-value above alpha alone convicts nobody: a small study would lose every real effect so.
+    """
+    batch, gain, settings = case.evidence.batch, case.full.gain_within, case.settings
+    if batch is None or gain is None or batch.left_out is None:
+        return False
+    vanished = case.full.p_within_adjusted > settings.alpha and gain.at_most <= 2 * settings.delta
+    left_out = batch.left_out
+    lost = left_out.p > settings.alpha and left_out.accuracy.at_most <= case.chance + 2 * settings.delta
+    return vanished or lost
+
+
+def _no_signal(case: Case) -> bool:
+    excluded = case.full.accuracy.at_most < case.chance + 2 * case.settings.delta
+    return not case.above_chance and excluded
+
+
+def unexplained_codes(case: Case) -> Iterator[str]:
+    """Name why the declared bands do not explain a real association."""
+    if not case.above_chance or not case.associated("off_band") or _lost_within_batches(case):
+        return
+    if case.no_worse_than_full("off_band"):
+        yield "off_band_sufficient"
+    lead = case.evidence.differences["bands − off_band"]
+    if lead.at_least <= 0 and lead.value < case.settings.delta:
+        yield "bands_not_privileged"
+
+
+def _lost_within_batches(case: Case) -> bool:
+    return case.batch_is_crossed and case.full.p_within_adjusted > case.settings.alpha
+
+
+def _supported_or_inconclusive(case: Case) -> Judgement:
+    codes = []
+    if not case.design.unit_declared:
+        codes.append("unit_undeclared")
+    if "bands" not in case.evidence.answers or "off_band" not in case.evidence.answers:
+        codes.append("bands_undeclared")
+    open_questions = tuple(_open_questions(case))
+    if open_questions:
+        return Judgement("inconclusive", (*codes, "underpowered"), units_needed(case, open_questions))
+    return Judgement("inconclusive", tuple(codes)) if codes else Judgement("supported", ())
+
+
+def _open_questions(case: Case) -> Iterator[Estimate]:
+    """Yield each requirement of `supported` that the data leave open, as an estimate that should exceed 0."""
+    alpha, answers = case.settings.alpha, case.evidence.answers
+    for name in ("full", "bands"):
+        if name in answers and (
+            answers[name].p_adjusted > alpha or (case.batch_is_crossed and answers[name].p_within_adjusted > alpha)
+        ):
+            yield answers[name].accuracy.shifted(-case.chance)
+    left_out = case.evidence.batch.left_out if case.evidence.batch else None
+    if left_out is not None and left_out.p > alpha:
+        yield left_out.accuracy.shifted(-case.chance)
+    for name in ("full − off_band", "full − nuisance", "full − blank", "bands − off_band"):
+        if name == "full − nuisance" and case.evidence.nuisance_on != "the blanks":
+            continue  # scalars taken off-band may hold chemistry: a caveat only
+        found = case.evidence.differences.get(name)
+        if found is not None and found.at_least <= 0:
+            yield found
+
+
+def units_needed(case: Case, open_questions: Sequence[Estimate]) -> int:
+    """Estimate how many units would decide: a bound's distance shrinks with the root of their number.
+
+    Returns:
+        Units in all, or 0 where an estimate is not above zero: then more units of the same kind need not help.
+    """
+    n = case.design.n_units
+    if any(question.value <= 0 for question in open_questions):
+        return 0
+    ratios = [((q.value - q.at_least) / q.value) ** 2 for q in open_questions]
+    return max(n + 1, ceil(n * max(ratios)))
+
+
+def overall(verdicts: Sequence[str]) -> str:
+    """Combine the variants' verdicts: the worst one, except that a variant without signal decides only alone."""
+    return min(verdicts, key=VERDICTS.index)

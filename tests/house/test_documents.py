@@ -1,0 +1,135 @@
+"""The documents say what the code does: README executed, every key, code and link looked up."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from spectral_core.study import Band, Blank, Study
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+
+# the public, stable codes of the specification, written out: a code that changes breaks somebody's automation
+REASONS = {
+    "artefact": {"replicate_leakage", "batch_confounded", "blank_sufficient", "nuisance_sufficient"},
+    "no_signal": {"no_association"},
+    "unexplained": {"off_band_sufficient", "bands_not_privileged"},
+    "supported": set(),
+    "inconclusive": {
+        "unit_undeclared", "too_few_units", "class_aliased_with_batch", "bands_undeclared", "underpowered",
+    },
+}  # fmt: skip
+CAVEATS = {
+    "off_band_signal", "blank_signal", "nuisance_signal", "bands_insufficient", "preprocessing_carried",
+    "off_band_signal", "blank_signal", "nuisance_signal", "bands_insufficient", "preprocessing_carried",
+    "blank_undeclared",
+}  # fmt: skip
+
+
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text_of(path), flags=re.DOTALL | re.MULTILINE)
+
+
+def keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every dotted key of the study with its default."""
+    for name, field in model.model_fields.items():
+        if name in ("bands", "blanks"):
+            yield from keys(Band if name == "bands" else Blank, f"{prefix}{name}.NAME.")
+        elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from keys(field.annotation, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", field.get_default(call_default_factory=True)
+
+
+def as_documented(default: object) -> str:
+    if default is PydanticUndefined:
+        return "required"
+    return "none" if default is None else f"`{json.dumps(default)}`"
+
+
+def test_the_python_of_the_readme_runs_and_prints_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """README executed."""
+    monkeypatch.chdir(tmp_path)
+    sources = blocks(ROOT / "README.md", "python")
+    assert sources
+    for source in sources:
+        promised = re.findall(r"^print\(.*\)  # (.+)$", source, flags=re.MULTILINE)
+        exec(compile(source, "README.md", "exec"), {"__name__": "__main__"})
+        assert promised and capsys.readouterr().out.splitlines() == promised
+
+
+def test_every_key_of_the_study_is_documented_with_its_default() -> None:
+    """One frozen, validated configuration; unknown keys are errors that name the key."""
+    rows = re.findall(
+        r"^\| `([a-zA-Z_.]+)` \| [^|]+ \| ([^|]+?) \| \S", text_of(ROOT / "docs" / "study.md"), re.M
+    )
+    assert dict(rows) == {key: as_documented(default) for key, default in keys(Study)}
+    assert len(rows) == len(dict(rows))
+
+
+def test_every_verdict_and_code_of_the_specification_is_documented() -> None:
+    """Five verdicts; codes are public and stable."""
+    documented: dict[str, set[str]] = {}
+    text, _, table = text_of(ROOT / "docs" / "verdicts.md").partition("\n## Caveats")
+    for level, code in re.findall(r"^(##|###) `([a-z_]+)`$", text, flags=re.MULTILINE):
+        if level == "##":
+            documented[code] = set()
+        else:
+            documented[list(documented)[-1]].add(code)
+    assert documented == REASONS
+    assert set(re.findall(r"^\| `([a-z_]+)` \|", table, flags=re.MULTILINE)) == CAVEATS
+
+
+def test_every_reason_says_what_it_means_what_triggers_it_and_what_to_do() -> None:
+    """Every reason and caveat carries a message a chemist can act on."""
+    sections = re.split(r"^### ", text_of(ROOT / "docs" / "verdicts.md"), flags=re.MULTILINE)[1:]
+    for section in sections:
+        body = section.partition("\n## ")[0]
+        assert re.findall(r"^- (Means|Triggered by|What to do): \S", body, flags=re.MULTILINE) == [
+            "Means", "Triggered by", "What to do",
+        ], body.splitlines()[0]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_of_a_document_leads_somewhere(path: Path) -> None:
+    """A reader follows links."""
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", re.sub(r"```.*?```", "", text_of(path), flags=re.DOTALL))
+    missing = [t for t in targets if "://" not in t and not (path.parent / t).exists()]
+    assert not missing, f"{path.relative_to(ROOT)}: no such file {missing}"
+
+
+def test_the_index_names_every_document() -> None:
+    index = text_of(ROOT / "docs" / "index.md")
+    unnamed = [path.name for path in sorted((ROOT / "docs").glob("*.md")) if f"({path.name})" not in index]
+    assert unnamed == ["index.md"]
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)
+def test_a_decision_has_one_page_with_its_sections_and_its_cost(path: Path) -> None:
+    """One-page decision records with negative consequences."""
+    text = text_of(path)
+    assert re.fullmatch(r"\d{4}-[a-z0-9-]+", path.stem), "the name is NNNN-short-name.md"
+    assert text.startswith(f"# {path.stem[:4]}: "), "the title repeats the number"
+    assert re.search(r"^Status: (proposed|accepted|superseded by \d{4})", text, flags=re.MULTILINE)
+    assert re.findall(r"^## (.+)$", text, flags=re.MULTILINE) == ["Context", "Decision", "Consequences"]
+    assert "- Bad: " in text.partition("## Consequences")[2], "consequences name the cost, as '- Bad: …'"
+    assert len(text.splitlines()) <= 60, "one page"
+
+
+def test_decisions_are_numbered_without_gaps() -> None:
+    assert [int(path.stem[:4]) for path in DECISIONS] == list(range(len(DECISIONS)))
