@@ -54,10 +54,10 @@ distclean: clean ## remove .venv too
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c '' 2>/dev/null || { $(call find_python) && echo "making .venv with $$("$$python" --version)" \
 	    && "$$python" -m venv --clear .venv; }
-	@echo "installing the pinned dependencies into .venv (a few minutes the first time)"
+	@echo "installing the pinned dependencies into .venv (some 200, about two minutes the first time)"
 	@$(PYTHON) -m pip install --disable-pip-version-check --no-input -c constraints.txt -e '.[test]' | awk ' \
 	    /^Collecting/ {if (++n % 20 == 0) {print "  " n " packages fetched"; fflush()}} \
-	    /^Installing collected/ {print "  installing " NF - 3 " packages (about a minute)"; fflush()}'
+	    /^Installing collected/ {print "  unpacking " NF - 3; fflush()}'
 	@echo '$(CURDIR)' > $@
 
 # sets $$python to the first interpreter that is new enough and can make environments

@@ -1,4 +1,4 @@
-"""What is installed, what will be used, and what is wrong with it, each with its remedy."""
+"""What is installed, what a run would use, and what is wrong with it, each with its remedy."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from spectral_core.errors import OffbandError
 from tasks.environment import TELEMETRY_OFF
 
 PACKAGES = (
-    "offband", "prefect", "fastapi", "starlette", "mlflow", "dask", "distributed", "xarray", "zarr", "icechunk",
-    "numpy", "scipy", "scikit-learn", "skops", "chemotools", "pybaselines", "jcamp",
+    "offband", "prefect", "fastapi", "starlette", "mlflow", "dask", "distributed", "xarray", "zarr",
+    "icechunk", "numpy", "scipy", "scikit-learn", "skops", "chemotools", "pybaselines", "jcamp",
 )  # fmt: skip
 LITTLE_DISK = 2 * 2**30
+_PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306}
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,19 @@ class Finding:
     remedy: str = ""
 
 
+def _ok(topic: str, found: str) -> Finding:
+    return Finding(topic, "ok", found)
+
+
+def _wrong(topic: str, found: str, remedy: str) -> Finding:
+    return Finding(topic, "wrong", found, remedy)
+
+
 def examine(study_file: Path | None) -> Iterator[Finding]:
     """Look at the installation and, if one is given, at a study; one finding after the other."""
     yield from packages()
     yield telemetry()
-    yield from prefect_api()
+    yield from prefect_server()
     if study_file is None:
         yield disk(Path.cwd())
     else:
@@ -48,15 +57,15 @@ def examine(study_file: Path | None) -> Iterator[Finding]:
 
 def packages() -> Iterator[Finding]:
     """Give the versions of Python and of what decides a run, and combinations known to fail."""
-    yield Finding("python", "ok", platform.python_version())
+    yield _ok("python", platform.python_version())
     versions: dict[str, str] = {}
     for name in PACKAGES:
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            yield Finding(name, "wrong", "not installed", "Install offband again: pip install -e .")
+            yield _wrong(name, "not installed", "Install offband again, with its dependencies.")
         else:
-            yield Finding(name, "ok", versions[name])
+            yield _ok(name, versions[name])
     yield from known_failures(versions)
 
 
@@ -71,62 +80,52 @@ def known_failures(versions: dict[str, str]) -> Iterator[Finding]:
     """
     prefect, fastapi = versions.get("prefect", "0"), versions.get("fastapi", "0")
     if Version(prefect).release[:2] == (3, 8) and Version(fastapi) >= Version("0.151"):
-        yield Finding(
-            "prefect with fastapi", "wrong", f"prefect {prefect} with fastapi {fastapi}: the server refuses "
-            "deployments, or does not start", 'pip install "fastapi>=0.139,<0.151"',
-        )  # fmt: skip
+        found = f"prefect {prefect} with fastapi {fastapi}: the server refuses deployments, or does not start"
+        yield _wrong("prefect with fastapi", found, 'pip install "fastapi>=0.139,<0.151"')
 
 
 def telemetry() -> Finding:
     """Say whether every known telemetry switch is off in this process."""
     on = [name for name, value in TELEMETRY_OFF.items() if os.environ.get(name) != value]
     if on:
-        return Finding("telemetry", "wrong", f"{', '.join(on)} changed after start-up", "Do not set them.")
-    return Finding("telemetry", "ok", "off (Prefect and MLflow)")
+        return _wrong("telemetry", f"{', '.join(on)} changed after start-up", "Do not set them.")
+    return _ok("telemetry", "off (Prefect and MLflow)")
 
 
-def prefect_api() -> Iterator[Finding]:
-    """Say which Prefect server will be used and whether it answers, and where its runs are kept."""
+def prefect_server() -> Iterator[Finding]:
+    """Say which Prefect server a run would use and whether it answers, or where its own keeps the runs."""
     import httpx
     from prefect.settings import PREFECT_API_URL, PREFECT_HOME
 
-    url, home = PREFECT_API_URL.value(), Path(PREFECT_HOME.value())
+    url = PREFECT_API_URL.value()
     if url is None:
-        yield Finding(
-            "prefect server", "ok", "a temporary one on 127.0.0.1, started with each run (about 10 s)"
-        )
-        yield writable("prefect home", home)
+        yield _ok("prefect server", "a temporary one on 127.0.0.1 with each run (about 10 s)")
+        yield writable("prefect home", Path(PREFECT_HOME.value()))
         return
     try:
         answer = httpx.get(f"{url}/health", timeout=5).status_code
-    except httpx.HTTPError as error:
-        yield Finding("prefect server", "wrong", f"{url}: {error}", "Start it, or unset PREFECT_API_URL.")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        yield _wrong("prefect server", f"{url}: {error}", "Start it, or unset PREFECT_API_URL.")
+        return
+    if answer == 200:
+        yield _ok("prefect server", url)
     else:
-        fine = answer == 200
-        yield Finding("prefect server", "ok" if fine else "wrong", f"{url} answers {answer}",
-                      "" if fine else "Check PREFECT_API_URL; it ends in /api.")  # fmt: skip
+        yield _wrong("prefect server", f"{url} answers {answer}", "Correct PREFECT_API_URL; it ends in /api.")
 
 
 def study(study_file: Path) -> Iterator[Finding]:
-    """Look at everything a study names: inbox, sheet, archive, tracking, Dask, disk."""
+    """Look at everything a study names: inbox, sheet, archive, results, tracking, Dask, disk."""
     from spectral_core.study import load_study
 
     try:
         plan = load_study(study_file)
     except OffbandError as error:
-        yield Finding(
-            "study",
-            "wrong",
-            f"{error.where}: found {error.found}",
-            f"Expected {error.expected}. {error.remedy}",
-        )
+        yield _wrong("study", f"{error.where}: expected {error.expected}, found {error.found}", error.remedy)
         return
-    yield Finding("study", "ok", f"{plan.name}, digest {plan.digest()}")
+    yield _ok("study", f"{plan.name}, digest {plan.digest()}")
     yield inbox(plan.inbox)
     if plan.samples.sheet is not None:
-        there = plan.samples.sheet.is_file()
-        yield Finding("sample sheet", "ok" if there else "wrong", f"{plan.samples.sheet}" + ("" if there else ": missing"),
-                      "" if there else "Write it, or correct samples.sheet.")  # fmt: skip
+        yield sheet(plan.samples.sheet)
     yield archive(plan.archive)
     yield writable("results", plan.results)
     yield tracking(plan.tracking_uri)
@@ -135,80 +134,82 @@ def study(study_file: Path) -> Iterator[Finding]:
 
 
 def inbox(folder: Path) -> Finding:
-    """Say whether the inbox is a folder that can be read, and how many files wait in it."""
+    """Say whether the inbox is a folder that can be read, and how much lies in it."""
     if not folder.is_dir():
-        return Finding("inbox", "wrong", f"{folder}: no such folder", "Make it, or correct the key inbox.")
+        return _wrong("inbox", f"{folder}: no such folder", "Make it, or correct the key inbox.")
     if not os.access(folder, os.R_OK | os.X_OK):
-        return Finding("inbox", "wrong", f"{folder}: not readable", "Give yourself the right to read it.")
-    return Finding("inbox", "ok", f"{folder}, {sum(1 for _ in folder.iterdir())} entries")
+        return _wrong("inbox", f"{folder}: not readable", "Give yourself the right to read it.")
+    return _ok("inbox", f"{folder}, {sum(1 for _ in folder.iterdir())} entries")
+
+
+def sheet(path: Path) -> Finding:
+    """Say whether the sample sheet is there; ingestion checks what it says."""
+    if path.is_file():
+        return _ok("sample sheet", str(path))
+    return _wrong("sample sheet", f"{path}: no such file", "Write it, or correct the key samples.sheet.")
 
 
 def archive(path: Path) -> Finding:
-    """Say whether the archive can be read, or will be made."""
-    from spectral_core.archive import open_archive
+    """Say whether the archive can be read, or made at the first run."""
+    from spectral_core.archive import check_claimable, is_archive, open_archive
 
-    if not path.exists():
-        return Finding("archive", "ok", f"{path}: will be made at the first run")
     try:
+        if not is_archive(path):
+            check_claimable(path)
+            return writable("archive", path, shown=f"{path}, made at the first run")
         opened = open_archive(path)
-        return Finding("archive", "ok", f"{path}, {len(opened)} spectra, snapshot {opened.snapshot()}")
+        return _ok("archive", f"{path}, {len(opened)} spectra, snapshot {opened.snapshot()}")
     except OffbandError as error:
-        return Finding("archive", "wrong", f"{error.where}: {error.found}", error.remedy)
+        return _wrong("archive", f"{error.where}: expected {error.expected}, found {error.found}", error.remedy)
 
 
 def tracking(uri: str) -> Finding:
-    """Say whether MLflow's store can be reached or written."""
+    """Say whether MLflow's store can be reached or written; a password in the address is not shown."""
     parts = urlsplit(uri)
     if parts.scheme == "sqlite":
         return writable("mlflow", Path(uri.removeprefix("sqlite:///")).parent, shown=uri)
     if parts.hostname is None:
-        return Finding(
-            "mlflow", "warning", f"{uri}: not checked", "Use sqlite:///… or http://… to have it checked."
-        )
-    default = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306}.get(
-        parts.scheme.partition("+")[0]
-    )
-    return reachable("mlflow", uri, parts.hostname, parts.port or default)
+        return Finding("mlflow", "warning", f"{uri}: not checked", "Use sqlite:///… or http://… instead.")
+    shown = uri.replace(f":{parts.password}@", ":…@") if parts.password else uri
+    return reachable("mlflow", shown, parts.hostname, parts.port or _PORTS.get(parts.scheme.partition("+")[0]))
 
 
 def dask(scheduler: str) -> Finding:
     """Say where Dask will compute, and whether a scheduler named by address listens."""
     if scheduler in ("threads", "processes"):
-        return Finding("dask", "ok", f"{scheduler} on this machine, {os.cpu_count()} cores")
+        return _ok("dask", f"{scheduler} on this machine, {os.cpu_count()} cores")
     parts = urlsplit(scheduler)
     return reachable("dask", scheduler, parts.hostname or "", parts.port)
 
 
 def reachable(topic: str, shown: str, host: str, port: int | None) -> Finding:
     """Say whether somebody listens at a host and port."""
+    if port is None:
+        return _wrong(topic, f"{shown}: no port", "Write the address with its port.")
     try:
-        with socket.create_connection((host, port or 0), timeout=3):
-            return Finding(topic, "ok", f"{shown} listens")
+        with socket.create_connection((host, port), timeout=3):
+            return _ok(topic, f"{shown} listens")
     except OSError as error:
-        return Finding(topic, "wrong", f"{shown}: {error}", "Start it, or correct the address.")
+        return _wrong(topic, f"{shown}: {error}", "Start it, or correct the address.")
 
 
 def writable(topic: str, folder: Path, *, shown: str | None = None) -> Finding:
     """Say whether a folder, or the nearest one above it that exists, can be written."""
     above = _existing(folder)
     if above.is_dir() and os.access(above, os.W_OK | os.X_OK):
-        return Finding(topic, "ok", shown or str(folder))
-    return Finding(
-        topic,
-        "wrong",
-        f"{shown or folder}: {above} is not writable",
-        "Choose another place, or get the right to write.",
-    )
+        return _ok(topic, shown or str(folder))
+    return _wrong(topic, f"{shown or folder}: {above} cannot be written", "Choose another place.")
 
 
 def disk(path: Path) -> Finding:
     """Say how much room is left where data are written."""
-    free = shutil.disk_usage(_existing(path)).free
-    shown = f"{free / 2**30:.1f} GiB free at {_existing(path)}"
+    place = _existing(path)
+    free = shutil.disk_usage(place).free
+    shown = f"{free / 2**30:.1f} GiB free at {place}"
     if free < LITTLE_DISK:
         return Finding("disk", "warning", shown, "Make room before a large ingestion.")
-    return Finding("disk", "ok", shown)
+    return _ok("disk", shown)
 
 
 def _existing(path: Path) -> Path:
-    return next(p for p in (path, *path.absolute().parents) if p.exists())
+    return next(place for place in (path, *path.absolute().parents) if place.exists())

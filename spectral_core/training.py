@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import scipy.linalg
 from sklearn.pipeline import Pipeline
-from threadpoolctl import threadpool_limits
+from sklearn.utils.parallel import Parallel, delayed
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from spectral_core.errors import AuditError, OffbandError
 from spectral_core.models import Model
@@ -38,7 +40,7 @@ class TrainedModel:
         p_association: Share of permutations, the observed labels counted in, whose balanced accuracy under
             unit folds reaches the observed one; 1 where there were none.
         fit_seconds: Wall time of the fit to all spectra.
-        pipeline: The pipeline fitted to all spectra; its classes are `Design.codes`.
+        pipeline: The pipeline fitted to all spectra; it predicts class names.
     """
 
     model: Model
@@ -60,8 +62,8 @@ class TrainedModel:
         return {**accuracies, **association, **recalls, "fit_seconds": self.fit_seconds}
 
     def __str__(self) -> str:
-        accuracy = self.balanced_accuracy["unit_folds"]
-        return f"{self.variant} · {self.model.text}: balanced accuracy {accuracy:.3f}, p = {self.p_association:.3g}"
+        said = f"balanced accuracy {self.balanced_accuracy['unit_folds']:.3f}, p = {self.p_association:.3g}"
+        return f"{self.variant} · {self.model.text}: {said}"
 
 
 def crop_then_apply(
@@ -79,23 +81,23 @@ def crop_then_apply(
         regions: Channels of each region.
 
     Returns:
-        "bands", "off_band" and "blank" to n × d' intensities. A region is absent if it has no channels, or
-        too few for the chain.
+        "bands", "off_band" and "blank" to n × d' intensities. A region is absent where it was not declared
+        (without bands nothing is off-band) or where the chain cannot run on its channels alone.
     """
     x = np.asarray(intensity, dtype=np.float64)
-    if not regions.in_band.any():
-        masks = {"blank": regions.blank}  # without bands, everything would be off-band
-    else:
-        masks = {"bands": regions.in_band, "off_band": regions.off_band, "blank": regions.blank}
+    masks = {"bands": regions.in_band, "off_band": regions.off_band, "blank": regions.blank}
+    declared = {
+        name: mask
+        for name, mask in masks.items()
+        if mask.any() and (name == "blank" or regions.in_band.any())
+    }
     cropped = {}
-    for name, mask in masks.items():
+    for name, mask in declared.items():
         try:
-            values = np.asarray(
-                chain.apply(x[:, mask], axis[mask])[0] if mask.any() else x[:, :0], dtype=np.float64
-            )
+            values = np.asarray(chain.apply(x[:, mask], axis[mask])[0], dtype=np.float64)
         except OffbandError:
             continue
-        if values.shape[1] and np.isfinite(values).all():
+        if np.isfinite(values).all():
             cropped[name] = values
     return cropped
 
@@ -110,6 +112,7 @@ def train(
     folds: int,
     permutations: int,
     seed: int,
+    workers: int = 1,
 ) -> TrainedModel:
     """Cross-validate a model, test its association with the labels, and fit it to all spectra.
 
@@ -122,45 +125,48 @@ def train(
         folds: Number of folds.
         permutations: Number of label permutations, each a complete cross-validation; 0 for none.
         seed: Of folds, permutations and the model.
+        workers: Processes that share the permutations; worth their start of some seconds for forests only.
 
     Raises:
         AuditError: One class only, intensities that are not finite or not n rows, or a model that cannot be
             fitted to them.
     """
     where = f"model {model.text!r} on variant {variant!r}"
-    x = _checked(intensity, design, where)
+    full, parts = (
+        _checked(intensity, design, where),
+        {k: _checked(x, design, where) for k, x in regions.items()},
+    )
     units, mixed = unit_folds(design, k=folds, seed=seed), random_folds(design, k=folds, seed=seed)
-    with threadpool_limits(1 if min(x.shape) < _SMALL else None):
-        try:
-            started = time.perf_counter()
-            pipeline = model.build(seed).fit(x, design.codes)
-            fit_seconds = time.perf_counter() - started
-            compact = _compact(x, model)
-            predictions = {
-                "unit_folds": _out_of_fold(model, compact, design.codes, units, seed),
-                "random_folds": _out_of_fold(model, compact, design.codes, mixed, seed),
-            }
-            by_region = {
-                name: _out_of_fold(
-                    model, _compact(_checked(values, design, where), model), design.codes, units, seed
-                )
-                for name, values in regions.items()
-            }
-            relabelled = permuted_codes(design, n=permutations, seed=seed).T
-            null = [
-                balanced_accuracy(codes, _out_of_fold(model, compact, codes, units, seed))
-                for codes in relabelled
-            ]
-        except ValueError as error:
-            raise AuditError(where, "spectra that the model can be fitted to", str(error),
-                             "Change the model's arguments or use fewer folds.") from error  # fmt: skip
-    accuracy = {k: balanced_accuracy(design.codes, p) for k, p in (predictions | by_region).items()}
+    with threadpool_limits(1 if min(full.shape) < _SMALL else None), _named(where):
+        pipeline, fit_seconds = _fit(model, full, design, seed)
+        compact = _compact(full, model)
+
+        def held_out(x: Floats, folds: Sequence[Codes]) -> Codes:
+            return _out_of_fold(model, x, design.codes, folds, seed)
+
+        predicted = {"unit_folds": held_out(compact, units)}
+        predicted["random_folds"] = (
+            held_out(compact, mixed) if design.has_replicates else predicted["unit_folds"]
+        )
+        by_region = {name: held_out(_compact(x, model), units) for name, x in parts.items()}
+        relabelled = permuted_codes(design, n=permutations, seed=seed).T
+        null = Parallel(n_jobs=workers, max_nbytes=None)(
+            delayed(_accuracy)(model, compact, codes, units, seed) for codes in relabelled
+        )
+    accuracy = {name: balanced_accuracy(design.codes, p) for name, p in (predicted | by_region).items()}
     reached = sum(value >= accuracy["unit_folds"] - 1e-12 for value in null)
     return TrainedModel(
-        model, variant, predictions, {"unit_folds": _numbers(units), "random_folds": _numbers(mixed)}, accuracy,
-        _recalls(design, predictions["unit_folds"]), permutations, (1 + reached) / (1 + permutations), fit_seconds,
-        pipeline,
-    )  # fmt: skip
+        model=model,
+        variant=variant,
+        predictions=predicted,
+        folds={"unit_folds": _numbers(units), "random_folds": _numbers(mixed)},
+        balanced_accuracy=accuracy,
+        recall=_recalls(design, predicted["unit_folds"]),
+        permutations=permutations,
+        p_association=(1 + reached) / (1 + permutations),
+        fit_seconds=fit_seconds,
+        pipeline=pipeline,
+    )
 
 
 def balanced_accuracy(truth: Codes, predicted: Codes) -> float:
@@ -173,6 +179,16 @@ def balanced_accuracy(truth: Codes, predicted: Codes) -> float:
     right = np.bincount(truth[truth == predicted], minlength=int(truth.max()) + 1)
     total = np.bincount(truth)
     return float((right[total > 0] / total[total > 0]).mean())
+
+
+def _fit(model: Model, x: Floats, design: Design, seed: int) -> tuple[Pipeline, float]:
+    started = time.perf_counter()
+    pipeline = model.build(seed).fit(x, np.asarray(design.classes)[design.codes])
+    return pipeline, time.perf_counter() - started
+
+
+def _accuracy(model: Model, x: Floats, codes: Codes, folds: Sequence[Codes], seed: int) -> float:
+    return balanced_accuracy(codes, _out_of_fold(model, x, codes, folds, seed))
 
 
 def _out_of_fold(model: Model, x: Floats, codes: Codes, folds: Sequence[Codes], seed: int) -> Codes:
@@ -199,14 +215,24 @@ def _compact(x: Floats, model: Model) -> Floats:
     return np.ascontiguousarray(triangle[: x.shape[0]].T)
 
 
+@contextmanager
+def _named(where: str) -> Iterator[None]:
+    """Say which model and variant an estimator's refusal is about."""
+    try:
+        yield
+    except ValueError as error:
+        raise AuditError(where, "spectra that the model can be fitted to", " ".join(str(error).split()),
+                         "Change the model's arguments, or use fewer folds.") from error  # fmt: skip
+
+
 def _checked(intensity: npt.ArrayLike, design: Design, where: str) -> Floats:
     x = np.asarray(intensity, dtype=np.float64)
     if len(design.classes) < 2:
         raise AuditError(f"{where}, labels", "two or more classes", f"one class, {design.classes[0]!r}",
                          "Add spectra of another class: accuracy has no meaning with one.")  # fmt: skip
     if x.ndim != 2 or x.shape[0] != design.n or x.shape[1] == 0:
-        raise AuditError(f"{where}, intensities", f"{design.n} spectra of one or more channels", f"shape {x.shape}",
-                         "Pass one row for each label.")  # fmt: skip
+        raise AuditError(f"{where}, intensities", f"{design.n} spectra of one or more channels",
+                         f"shape {x.shape}", "Pass one row for each label.")  # fmt: skip
     if not np.isfinite(x).all():
         row, channel = (int(i) for i in np.argwhere(~np.isfinite(x))[0])
         raise AuditError(f"{where}, spectrum {row + 1}, channel {channel + 1}", "a finite intensity",

@@ -18,6 +18,8 @@ from spectral_core.errors import SpectraError, offenders
 CHUNK_BYTES = 4 * 2**20
 TEXT_ROWS = 4096
 NUMERIC = ("intensity", "axis")
+IDENTITY = ("spectrum_id", "source", "source_sha256")
+"""Columns that say which spectrum a row is; they never change."""
 
 Texts = npt.NDArray[np.object_]
 
@@ -85,17 +87,16 @@ def lay_out(group: zarr.Group, axis: ArchiveAxis) -> None:
 
 def append_rows(group: zarr.Group, intensity: npt.NDArray[np.float32], columns: Mapping[str, Texts]) -> None:
     """Append n spectra and their metadata; a column that either side lacks is "" there."""
-    array = array_in(group, "intensity")
-    before, d = array.shape
-    after = before + len(intensity)
     ensure_columns(group, columns)
-    array.resize((after, d))
-    array[before:] = intensity
-    for column in text_columns(group):
-        texts = text_array(group, column)
-        texts.resize((after,))
+    arrays = {unquote(name): array for name, array in group.arrays()}
+    before, d = arrays["intensity"].shape
+    after = before + len(intensity)
+    arrays["intensity"].resize((after, d))
+    arrays["intensity"][before:] = intensity
+    for column in arrays.keys() - set(NUMERIC):
+        arrays[column].resize((after,))
         if column in columns:
-            texts[before:] = columns[column]
+            arrays[column][before:] = columns[column]
 
 
 def ensure_columns(group: zarr.Group, columns: Mapping[str, Texts]) -> None:
@@ -139,6 +140,27 @@ def differing(archived: Mapping[str, Texts], wanted: Mapping[str, Texts]) -> dic
     """
     differs = {name: archived.get(name, np.full_like(texts, "")) != texts for name, texts in wanted.items()}
     return {name: where for name, where in differs.items() if where.any()}
+
+
+def rows_to_store(columns: Mapping[str, Texts], archived: Mapping[str, str]) -> npt.NDArray[np.bool_]:
+    """Choose the rows to store, so that no bytes are stored twice.
+
+    Args:
+        columns: Metadata of the rows on offer.
+        archived: Has a key for the sha256 of every file in the archive.
+
+    Returns:
+        One flag a row: false for bytes in the archive, for a second source of the same bytes, and for
+        a second row of the same spectrum_id from the same bytes.
+    """
+    first: dict[str, str] = {}
+    seen: set[tuple[str, str]] = set()
+    store = []
+    for name, source, sha in zip(*(columns[column] for column in IDENTITY), strict=True):
+        repeated = name != "" and (sha, name) in seen
+        store.append(sha not in archived and first.setdefault(sha, source) == source and not repeated)
+        seen.add((sha, name))
+    return np.array(store, dtype=np.bool_)
 
 
 def metadata_of(dataset: xr.Dataset, *, where: str) -> dict[str, Texts]:

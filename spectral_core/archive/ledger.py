@@ -160,9 +160,10 @@ class Ledger:
             claimed = {(source, sha) for source, sha in self._db.execute(query)}
         held = {(source, sha): spectra for sha, (source, spectra) in archived.items()}
         if claimed and not held:
+            names = offenders(sorted(name for name, _ in claimed))
             raise ArchiveError(
                 str(self.path.parent),
-                f"the files that its ledger calls archived ({offenders(sorted(name for name, _ in claimed))})",
+                f"the files that its ledger calls archived ({names})",
                 "an empty store",
                 f"Restore store/ from a backup, or remove {self.path.name} to begin anew.",
             )

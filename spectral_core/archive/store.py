@@ -18,6 +18,7 @@ from filelock import FileLock
 
 from spectral_core.archive.axis import ArchiveAxis, axis_of
 from spectral_core.archive.columns import (
+    IDENTITY,
     NUMERIC,
     Texts,
     append_rows,
@@ -26,6 +27,7 @@ from spectral_core.archive.columns import (
     lay_out,
     metadata_of,
     read_texts,
+    rows_to_store,
     text_columns,
     write_columns,
 )
@@ -34,8 +36,6 @@ from spectral_core.errors import ArchiveError, SpectraError
 from spectral_core.spectra import METADATA, validate_spectra
 
 LOCK_WAIT_S = 120.0
-IDENTITY = ("spectrum_id", "source", "source_sha256")
-"""Columns that say which spectrum a row is; they never change."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ class Archive:
                 "Set it to the sha256 of the bytes the spectrum was read from.",
             )
         with self.writing():
-            fresh = self._fresh_rows(columns)
+            fresh = rows_to_store(columns, self.sources())
             if not fresh.any():
                 return self.snapshot()
             axis = self._agreed_axis(axis_of(dataset))
@@ -232,15 +232,6 @@ class Archive:
                     f"other values of {name}",
                     "Change what Archive.metadata() gave and keep its rows.",
                 )
-
-    def _fresh_rows(self, columns: Mapping[str, Texts]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        archived, first, seen = self.sources(), dict[str, str](), set[tuple[str, str]]()
-        keep = []
-        for name, source, sha in zip(*(columns[name] for name in IDENTITY), strict=True):
-            twice = name != "" and (sha, name) in seen
-            keep.append(sha not in archived and first.setdefault(sha, source) == source and not twice)
-            seen.add((sha, name))
-        return np.array(keep, dtype=np.bool_)
 
     def _agreed_axis(self, axis: ArchiveAxis) -> ArchiveAxis:
         archived = self.axis()

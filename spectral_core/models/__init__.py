@@ -5,8 +5,8 @@
 | `ridge(penalty=1.0)` | ridge on centred class indicators; penalty in units of the audit probe's own |
 | `pls-da(components=10)` | partial least squares on class indicators, components capped at the rank |
 | `lda(components=10)` | linear discriminants of the first principal components (PCA-LDA), equal priors |
-| `svm-rbf(cost=10.0)` | support vectors on centred spectra, kernel width 1 / total variance, balanced classes |
-| `random-forest(trees=100)` | trees on the channels as they are, balanced classes |
+| `svm-rbf(cost=10.0)` | support vectors on centred spectra, gamma 1 / total variance, balanced |
+| `random-forest(trees=100)` | trees on the channels as they are, balanced |
 | `k-nn(neighbours=5)` | votes of the nearest spectra, each weighed by one over the size of its class |
 
 No classifier scales the channels by itself: on spectra that blows up the channels that hold only noise. Write

@@ -15,8 +15,11 @@ from sklearn.svm import SVC
 from spectral_core.errors import StudyError
 from spectral_core.grammar import Step, parse_chain
 from spectral_core.models.classifiers import (
-    BalancedNeighbours, PlsDiscriminant, PrincipalDiscriminant, RidgeDiscriminant,
-)  # fmt: skip
+    BalancedNeighbours,
+    PlsDiscriminant,
+    PrincipalDiscriminant,
+    RidgeDiscriminant,
+)
 from spectral_core.preprocessing.arguments import number, whole_number
 from spectral_core.preprocessing.fitted import FITTED
 

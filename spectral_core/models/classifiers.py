@@ -1,9 +1,9 @@
 """Own classifiers for many channels and few spectra; scikit-learn estimators, checked by `check_estimator`.
 
-Why own: a linear rule learned from d >> n spectra fits its training spectra almost exactly, so thresholds put
-midway between the *training* scores of two classes of different size cut off the smaller class. Simulated with
-90 spectra against 10, d = 1,000: balanced accuracy 0.50 so, 0.87 with the threshold midway between *held-out*
-class means, which is what the two indicator regressions here use.
+Why own: a linear rule learned from d >> n spectra fits its training spectra almost exactly, so a threshold
+midway between the *training* scores of two classes of different size cuts off the smaller class. Simulated
+with 90 spectra against 10, d = 1,000: balanced accuracy 0.50 so, 0.87 with the threshold midway between
+*held-out* class means, which is what the two indicator regressions here use.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class _ByClassScore(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
-        self._learn(X, codes)
+        self._learn(np.asarray(X), codes)
         return self
 
     def decision_function(self, X: npt.ArrayLike) -> Floats:

@@ -13,8 +13,8 @@ Floats = npt.NDArray[np.float64]
 def half_freedom_penalty(eigenvalues: Floats, *, n: int) -> float:
     """Choose λ so that ridge on n spectra has n·r/(n + r) effective degrees of freedom, r the rank.
 
-    The rule of `spectral_core.probe.penalty`, from the eigenvalues of XᵀX or XXᵀ: half of n where d >> n, near
-    least squares where n >> d, whatever the unit of intensity. It never sees labels.
+    The rule of `spectral_core.probe.penalty`, from the eigenvalues of XᵀX or XXᵀ: half of n where d >> n,
+    near least squares where n >> d, whatever the unit of intensity. It never sees labels.
 
     Args:
         eigenvalues: Ascending, of the centred spectra.
@@ -67,8 +67,8 @@ def pls_weights(centred: Floats, indicators: Floats, components: int) -> Floats:
     """Regress centred indicators on centred spectra by PLS2, components as long as the rank allows.
 
     Each weight vector is the leading left singular vector of XᵀY, taken exactly from the k × k matrix
-    YᵀXXᵀY where NIPALS iterates towards it (Wold, Sjöström & Eriksson, Chemom. Intell. Lab. Syst. 58:109, 2001).
-    Y is not deflated: scores of different components are orthogonal, so XᵀY would not change.
+    YᵀXXᵀY where NIPALS iterates towards it (Wold, Sjöström & Eriksson, Chemom. Intell. Lab. Syst. 58:109,
+    2001). Y is not deflated: scores of different components are orthogonal, so XᵀY would not change.
 
     Args:
         centred: n × d, columns of mean 0.

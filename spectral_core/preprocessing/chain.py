@@ -21,9 +21,9 @@ Axis = npt.NDArray[np.float64]
 class Chain:
     """Per-spectrum steps in order; `str` gives the canonical text, with every argument named.
 
-    A spectrum's result depends on that spectrum alone, so blocks of rows may be computed anywhere in any order.
-    Steps that mix neighbouring channels work on each run of channels without a gap by itself; runs too short for
-    them are left out of the result and of its axis.
+    A spectrum's result depends on that spectrum alone, so blocks of rows may be computed anywhere in any
+    order. Steps that mix neighbouring channels work on each run of channels without a gap by itself; runs too
+    short for them are left out of the result and of its axis.
     """
 
     steps: tuple[Operation, ...]
@@ -45,22 +45,23 @@ class Chain:
         """Apply every step to n × d spectra.
 
         Args:
-            x: n × d intensities; float32 stays float32, everything else becomes float64. Never changed; where no
-                step changes it, it is returned as it is.
+            x: n × d intensities; float32 stays float32, everything else becomes float64. Never changed;
+                where no step changes it, it is returned as it is.
             axis: d channel positions, strictly increasing, perhaps with gaps.
 
         Returns:
             n × m spectra, and their m positions.
 
         Raises:
-            SpectraError: Shapes do not match, a step leaves no channel, or a value is outside a step's domain.
+            SpectraError: Shapes do not match, a step leaves no channel, or a value is outside its domain.
         """
         spectra, positions = np.asarray(x), np.asarray(axis, dtype=np.float64)
         if spectra.dtype not in (np.float32, np.float64):
             spectra = spectra.astype(np.float64)
         if spectra.ndim != 2 or positions.ndim != 1 or not spectra.shape[1] == positions.size > 0:
-            raise SpectraError(f"chain '{self}'", "n × d spectra with d axis positions",
-                               f"shapes {spectra.shape} and {positions.shape}", "Pass one position a channel.")  # fmt: skip
+            found = f"shapes {spectra.shape} and {positions.shape}"
+            raise SpectraError(f"chain '{self}'", "n × d spectra with d axis positions", found,
+                               "Pass one position a channel.")  # fmt: skip
         for step in self.steps:
             before, (spectra, positions) = positions, _apply_step(step, spectra, positions)
             if positions.size == 0:
@@ -78,8 +79,8 @@ def parse_variant(text: str) -> Chain:
     """Parse a preprocessing variant; every name and argument is checked before any work.
 
     Raises:
-        StudyError: An unknown step (the known ones are listed), a step that learns from several spectra, `raw`
-            beside other steps, or arguments out of range.
+        StudyError: An unknown step (the known ones are listed), a step that learns from several spectra,
+            `raw` beside other steps, or arguments out of range.
 
     Example:
         >>> str(parse_variant("als | snv | savgol(11, 2, deriv=1)"))

@@ -32,9 +32,9 @@ _UNRELATED = 1e-12
 class MSC(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Multiplicative scatter correction against the mean of the training spectra.
 
-    Each spectrum x is fitted as x ≈ a + b·reference by least squares and becomes (x − a)/b (Geladi, MacDougall &
-    Martens, Appl. Spectrosc. 39:491, 1985). A spectrum without any slope on the reference (b = 0, a constant one
-    for instance) has nothing to be corrected and becomes the reference.
+    Each spectrum x is fitted as x ≈ a + b·reference by least squares and becomes (x − a)/b (Geladi,
+    MacDougall & Martens, Appl. Spectrosc. 39:491, 1985). A spectrum without any slope on the reference (b
+    = 0, as a constant one has) leaves nothing to correct and becomes the reference.
 
     Attributes:
         reference_: d intensities, the mean training spectrum.
@@ -76,7 +76,8 @@ class Pareto(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ig
         """Centre and scale n × d spectra."""
         check_is_fitted(self)
         spectra = validate_data(self, X, dtype=_PRECISIONS, reset=False)
-        return ((spectra - self.mean_) / self.scale_).astype(spectra.dtype, copy=False)
+        scaled: Spectra = (spectra - self.mean_) / self.scale_
+        return scaled.astype(spectra.dtype, copy=False)
 
     def __sklearn_tags__(self) -> Any:
         return _with_float32(super().__sklearn_tags__())

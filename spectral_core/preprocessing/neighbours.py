@@ -19,16 +19,16 @@ from spectral_core.preprocessing.per_spectrum import row_blocks
 Spectra = npt.NDArray[Any]
 Axis = npt.NDArray[np.float64]
 
-# The derivative of the axis along itself is 1. Where the filter finds it wrong by more than this, it would find
-# every other derivative as wrong.
+# The derivative of the axis along itself is 1. Where the filter finds it wrong by more than this, it would
+# find every other derivative as wrong.
 _MOST_DISTORTION = 0.05
 
 
 def savgol(x: Spectra, axis: Axis, *, window: int = 11, order: int = 2, deriv: int = 0) -> Spectra:
-    """Smooth or differentiate each spectrum by local polynomials (Savitzky & Golay, Anal. Chem. 36:1627, 1964).
+    """Smooth or differentiate each spectrum by local polynomials (Savitzky & Golay).
 
-    The polynomial of the first and of the last full window also gives the channels at the ends, so polynomials
-    up to `order` are reproduced exactly everywhere.
+    Anal. Chem. 36:1627 (1964). The polynomial of the first and of the last full window also gives the
+    channels at the ends, so polynomials up to `order` are reproduced exactly everywhere.
 
     Args:
         x: n × d spectra, d ≥ window.
@@ -41,8 +41,8 @@ def savgol(x: Spectra, axis: Axis, *, window: int = 11, order: int = 2, deriv: i
         n × d values in x units, or x units / axis unit^deriv.
 
     Raises:
-        SpectraError: There are fewer channels than `window`, or a derivative is asked for on an axis that is not
-            evenly spaced.
+        SpectraError: There are fewer channels than `window`, or a derivative is asked for on an axis that is
+            not evenly spaced.
 
     Example:
         >>> line = np.array([[0.0, 2.0, 4.0, 6.0, 8.0]])
@@ -82,8 +82,8 @@ def resample(x: Spectra, axis: Axis, *, start: float, stop: float, step: float) 
     share = np.divide(grid - axis[left], width, out=np.zeros(grid.size), where=width > 0)
     out = np.empty((x.shape[0], grid.size), dtype=x.dtype)
     for rows in row_blocks(x):
-        block = x[rows].astype(np.float64)
-        out[rows] = block[:, left] * (1 - share) + block[:, right] * share
+        at_left = x[rows].take(left, axis=1).astype(np.float64)
+        out[rows] = at_left + (x[rows].take(right, axis=1) - at_left) * share
     return out
 
 
@@ -99,7 +99,8 @@ def resampled_axis(axis: Axis, *, start: float, stop: float, step: float) -> Axi
     grid = start + step * np.arange(count)
     slack = 1e-9 * step
     inside = (grid >= axis[0] - slack) & (grid <= axis[-1] + slack)
-    return np.clip(grid[inside], axis[0], axis[-1])
+    within: Axis = np.clip(grid[inside], axis[0], axis[-1])
+    return within
 
 
 @lru_cache(maxsize=64)
@@ -117,7 +118,7 @@ def _weights(window: int, order: int, deriv: int, spacing: float) -> npt.NDArray
 def _filtered(x: Spectra, weights: npt.NDArray[np.float64]) -> Spectra:
     window = weights.shape[0]
     half = window // 2
-    out = np.empty(x.shape, dtype=x.dtype)
+    out: Spectra = np.empty(x.shape, dtype=x.dtype)
     correlate1d(x, weights[half], axis=1, output=out, mode="constant")
     out[:, :half] = np.einsum("nw,hw->nh", x[:, :window], weights[:half])
     out[:, -half:] = np.einsum("nw,hw->nh", x[:, -window:], weights[-half:])
@@ -125,7 +126,7 @@ def _filtered(x: Spectra, weights: npt.NDArray[np.float64]) -> Spectra:
 
 
 def _check_spacing(axis: Axis, spacing: float, window: int, order: int) -> None:
-    own = _filtered(axis[None, :], _weights(window, order, 1, spacing))[0]
+    own: Axis = _filtered(axis[None, :], _weights(window, order, 1, spacing))[0]
     worst = int(np.argmax(np.abs(own - 1)))
     if abs(own[worst] - 1) > _MOST_DISTORTION:
         raise SpectraError(

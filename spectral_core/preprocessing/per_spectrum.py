@@ -1,8 +1,8 @@
 """Steps that treat every channel of a spectrum alike: crop, SNV, normalisations, log10(1/R).
 
 The functions take n × d spectra (float32 or float64) and give the same rows in the same precision. They work
-through blocks of rows that fit the processor's cache, in double precision inside a block only. All take the axis,
-also those that have no use for it, so that a chain can call any of them.
+through blocks of rows that fit the processor's cache, in double precision inside a block only. All take the
+axis, also those that have no use for it, so that a chain can call any of them.
 """
 
 from __future__ import annotations
@@ -140,7 +140,8 @@ def absorbance(x: Spectra, axis: Axis, *, percent: bool = False) -> Spectra:
         block = x[rows].astype(np.float64)
         _refuse(~(block > 0), block, rows, axis, f"a positive reflectance or transmittance ({scale})",
                 "Crop the channels without light, or leave the spectrum out.")  # fmt: skip
-        _refuse(block > _LARGEST_FRACTION * full, block, rows, axis, f"at most {_LARGEST_FRACTION * full:g} ({scale})",
+        most = _LARGEST_FRACTION * full
+        _refuse(block > most, block, rows, axis, f"at most {most:g} ({scale})",
                 "Write absorbance(percent=True) for per cent; counts need a reference first.")  # fmt: skip
         out[rows] = np.negative(np.log10(np.divide(block, full, out=block), out=block), out=block)
     return out

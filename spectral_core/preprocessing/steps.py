@@ -23,10 +23,10 @@ DIMENSIONLESS = "1"
 class Operation:
     """One step with its arguments bound.
 
-    `function(x, axis, **arguments)` gives the new spectra and `positions(axis, **arguments)` the new axis, where
-    the step moves it. A step that mixes neighbours states the `least_channels` it needs side by side; `None` means
-    that it treats channels alike and gaps do not matter. `unit` is the quantity the step turns spectra into:
-    `None` keeps it, `""` is a quantity without a name. `slow` steps hold the interpreter's lock.
+    `function(x, axis, **arguments)` gives the new spectra and `positions(axis, **arguments)` the new axis,
+    where the step moves it. A step that mixes neighbours states the `least_channels` it needs side by side;
+    `None` means that it treats channels alike and gaps do not matter. `unit` is the quantity that the step
+    turns spectra into: `None` keeps it, `""` is a quantity without a name. `slow` steps hold the GIL.
     """
 
     name: str

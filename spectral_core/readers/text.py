@@ -6,6 +6,7 @@ import codecs
 import re
 from collections.abc import Iterable, Sequence
 from itertools import chain
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -138,23 +139,29 @@ def numbers(
     try:
         values = np.array(list(map(float, flat)), dtype=np.float64).reshape(len(rows), len(columns))
     except ValueError:
-        values = None
-    if values is None or "_" in text or not text.isascii() or not np.isfinite(values).all():
         _refuse_cell(rows, columns, names, where)
-    return values  # type: ignore[return-value]
+    if "_" in text or not text.isascii() or not np.isfinite(values).all():
+        _refuse_cell(rows, columns, names, where)
+    return values
 
 
 def _proves_point(flat: Sequence[str]) -> bool:
     return any("." in cell and not _GROUPS.fullmatch(cell) for cell in flat)
 
 
-def _refuse_cell(rows: Sequence[Row], columns: Sequence[int], names: Sequence[str], where: str) -> None:
+def as_float(cell: str) -> float:
+    """Give the number that a cell holds, whatever its decimal mark; NaN if it holds none."""
+    try:
+        return float(cell.lower().replace("d", "e").replace(",", ".")) if is_number(cell) else float("nan")
+    except ValueError:
+        return float("nan")
+
+
+def _refuse_cell(rows: Sequence[Row], columns: Sequence[int], names: Sequence[str], where: str) -> NoReturn:
     for line, cells in rows:
         for column in columns:
-            cell = cells[column]
-            finite = is_number(cell) and np.isfinite(float(cell.lower().replace("d", "e").replace(",", ".")))
-            if not finite:
+            if not np.isfinite(as_float(cells[column])):
                 raise ReadError(f"{where}, row {line}, column {names[column]}", "a finite number",
-                                repr(cell[:40]) if cell else "an empty cell",
+                                repr(cells[column][:40]) if cells[column] else "an empty cell",
                                 "Repair the file or leave the spectrum out.")  # fmt: skip
     raise ReadError(where, "numbers in plain digits", "a table that does not parse", "Export the file anew.")

@@ -31,7 +31,7 @@ def join(*parts: str | None) -> Markup:
     return Markup("".join(p if isinstance(p, Markup) else escape(p) for p in parts if p is not None))
 
 
-def tag(name: str, *children: str | None, **attributes: str | float | bool | None) -> Markup:
+def tag(name: str, /, *children: str | None, **attributes: str | float | bool | None) -> Markup:
     """Build one element; plain children are escaped, `None` and `False` attributes are left out.
 
     A trailing underscore of an attribute's name is dropped and the others become hyphens.

@@ -42,7 +42,7 @@ def render_html(report: Part) -> str:
         tag("link", rel="icon", href="data:,"),
         tag("style", Markup(style)),
     )  # fmt: skip
-    body = tag("body", _masthead(report, study), tag("main", *_sections(report)), tag("script", Markup(script)))
+    body = tag("body", _masthead(report, study), tag("main", *_sections(report), class_=_layout(report)), tag("script", Markup(script)))
     return f"<!doctype html>\n{tag('html', head, body, lang='en-GB')}\n"
 
 
@@ -73,6 +73,11 @@ def _masthead(report: Part, study: str) -> Markup:
     made = str(report.get("created_at") or "")[:10]
     return tag("header", tag("p", tag("b", "offband"), " audit report", f" · {study}" if study else "",
                              f" · {made}" if made else ""), nav)  # fmt: skip
+
+
+def _layout(report: Part) -> str | None:
+    # a single panel of figure 1 fits beside the verdict on a wide screen
+    return "single" if len(report.get("variants") or []) == 1 else None
 
 
 def _study(report: Part) -> str:

@@ -30,6 +30,22 @@ def ticks(low: float, high: float, *, most: int = 8) -> list[float]:
     return [low]
 
 
+def tick_labels(at: list[float]) -> tuple[list[str], int]:
+    """Write ticks with the same number of decimals; also give the power of ten taken out of them.
+
+    Example:
+        >>> tick_labels([0.0, 0.5, 1.0]), tick_labels([1e-6, 2e-6]), tick_labels([1000.0, 1500.0])
+        ((['0.0', '0.5', '1.0'], 0), (['1', '2'], -6), (['1,000', '1,500'], 0))
+    """
+    largest = max(abs(t) for t in at)
+    exponent = math.floor(math.log10(largest)) if largest else 0
+    exponent = exponent if exponent < -3 or exponent > 5 else 0
+    scaled = [t / 10.0**exponent for t in at]
+    step = min((b - a for a, b in zip(scaled, scaled[1:], strict=False)), default=abs(scaled[0]) or 1.0)
+    places = max(0, -math.floor(math.log10(step) + 1e-9))
+    return [f"{t:,.{places}f}".replace("-", "−") for t in scaled], exponent
+
+
 @dataclass(frozen=True)
 class Frame:
     """The part of the plane that a figure shows; positions are given in per cent of its width and height."""

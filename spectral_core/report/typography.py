@@ -38,10 +38,20 @@ def number(value: object, *, digits: int = 3) -> str:
         text = f"{value:,.0f}"
     elif value != 0 and (abs(value) < 1e-4):
         mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
-        text = f"{mantissa} × 10^{int(exponent)}"
+        text = f"{mantissa} {power_of_ten(int(exponent))}"
     else:
         text = f"{value:.{digits}g}"
     return text.replace("-", "−")
+
+
+def power_of_ten(exponent: int) -> str:
+    """Write a factor.
+
+    Example:
+        >>> power_of_ten(-6)
+        '× 10⁻⁶'
+    """
+    return "× 10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def share(value: object, *, digits: int = 2) -> str:

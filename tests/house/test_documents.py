@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,14 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from flows.command_line import app
+from flows.options import Verdict
+from spectral_core.messages import _SENTENCES
+from spectral_core.models import CLASSIFIERS
+from spectral_core.preprocessing.fitted import FITTED
+from spectral_core.preprocessing.steps import STEPS
 from spectral_core.study import Band, Blank, Study
+from spectral_core.verdict import VERDICTS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -30,8 +39,8 @@ REASONS = {
 }  # fmt: skip
 CAVEATS = {
     "off_band_signal", "blank_signal", "nuisance_signal", "bands_insufficient", "preprocessing_carried",
-    "off_band_signal", "blank_signal", "nuisance_signal", "bands_insufficient", "preprocessing_carried",
-    "blank_undeclared",
+    "batch_predictable", "relevance_off_band", "capacity_saturated", "accuracy_optimistic",
+    "variant_dependent", "blank_undeclared",
 }  # fmt: skip
 
 
@@ -60,6 +69,16 @@ def as_documented(default: object) -> str:
     return "none" if default is None else f"`{json.dumps(default)}`"
 
 
+def signature(takes: Callable[..., Any]) -> str:
+    """A call with every argument: its name, and its default where it has one."""
+    arguments = [
+        p.name if p.default is p.empty else f"{p.name}={p.default!r}"
+        for p in inspect.signature(takes).parameters.values()
+        if not p.name.startswith("_")
+    ]
+    return ast.unparse(ast.parse(f"f({', '.join(arguments)})"))
+
+
 def test_the_python_of_the_readme_runs_and_prints_what_it_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -82,6 +101,26 @@ def test_every_key_of_the_study_is_documented_with_its_default() -> None:
     assert len(rows) == len(dict(rows))
 
 
+def test_every_step_and_model_is_documented_with_its_arguments() -> None:
+    """An unknown step names the known ones; these are the known ones."""
+    rows = re.findall(r"^\| `([a-z_-]+)\((.*?)\)` \| \S", text_of(ROOT / "docs" / "study.md"), re.MULTILINE)
+    written = {name: ast.unparse(ast.parse(f"f({arguments})")) for name, arguments in rows}
+    assert written == {name: signature(take) for name, take in {**STEPS, **FITTED, **CLASSIFIERS}.items()}
+
+
+def test_every_command_in_the_documents_exists() -> None:
+    """Every command has `--help` with an example."""
+    commands = {
+        str(command.name or getattr(command.callback, "__name__", "")) for command in app.registered_commands
+    }
+    for path in DOCUMENTS:
+        shell = "".join(blocks(path, "sh"))
+        named = set(
+            re.findall(r"`offband ([a-z]+)", text_of(path)) + re.findall(r"\boffband ([a-z]+)$", shell, re.M)
+        )
+        assert named <= commands, f"{path.relative_to(ROOT)}: {sorted(named - commands)}"
+
+
 def test_every_verdict_and_code_of_the_specification_is_documented() -> None:
     """Five verdicts; codes are public and stable."""
     documented: dict[str, set[str]] = {}
@@ -93,6 +132,13 @@ def test_every_verdict_and_code_of_the_specification_is_documented() -> None:
             documented[list(documented)[-1]].add(code)
     assert documented == REASONS
     assert set(re.findall(r"^\| `([a-z_]+)` \|", table, flags=re.MULTILINE)) == CAVEATS
+
+
+def test_the_code_knows_no_other_verdict_or_code() -> None:
+    """Codes are public and stable."""
+    assert set(VERDICTS) == set(REASONS) == {verdict.value for verdict in Verdict}
+    assert {code for codes in REASONS.values() for code in codes} <= {*_SENTENCES, "underpowered"}
+    assert set(_SENTENCES) <= CAVEATS.union(*REASONS.values())
 
 
 def test_every_reason_says_what_it_means_what_triggers_it_and_what_to_do() -> None:

@@ -46,7 +46,7 @@ def test_mypy_strict_finds_nothing(pytestconfig: pytest.Config, tmp_path: Path) 
 
 
 def test_the_library_is_useful_alone() -> None:
-    """`spectral_core` knows neither Prefect nor MLflow; figures and servers are loaded where they are used."""
+    """`spectral_core` knows neither Prefect nor MLflow; figures and servers load where used."""
     done = run("-c", IMPORTED)
     assert done.returncode == 0, done.stderr
     heavy = {"prefect", "mlflow", "matplotlib", "plotly", "distributed", "icechunk"}

@@ -1,0 +1,240 @@
+"""The audit: from spectra and a claim about bands to one verdict with its reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spectral_core.audit_report import AuditReport, Subject, VariantReport, report_on
+from spectral_core.caveats import caveat_codes
+from spectral_core.checks import list_checks
+from spectral_core.controls.batch import examine_batches, fewest_permutations
+from spectral_core.controls.blocks import Blocks, make_blocks
+from spectral_core.controls.leakage import examine_replicates
+from spectral_core.controls.nuisance import scalar_aucs
+from spectral_core.errors import AuditError
+from spectral_core.evidence import Answer, Fit, Labelings, Settings, adjust, ask, difference, fit_block
+from spectral_core.inference import Estimate
+from spectral_core.messages import Places, explain
+from spectral_core.preprocessing import Chain, parse_variant
+from spectral_core.regions import Intervals, locate_regions
+from spectral_core.spectra import canonical_axis_unit, check_axis, check_finite
+from spectral_core.splits import Design, count_permutations, make_design, permuted_codes, unit_folds
+from spectral_core.verdict import Case, VariantEvidence, judge, overall
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from spectral_core.study import Study
+
+Floats = npt.NDArray[np.float64]
+Progress = Callable[[int, int], None]
+_PAIRS = (
+    ("full", "bands"), ("full", "off_band"), ("full", "blank"), ("full", "nuisance"),
+    ("bands", "off_band"), ("off_band_after", "off_band"),
+)  # fmt: skip
+
+
+def audit_classifier(
+    X: npt.ArrayLike,
+    y: Sequence[object] | npt.NDArray[np.generic],
+    *,
+    axis: npt.ArrayLike,
+    axis_unit: str,
+    bands: Intervals | None = None,
+    blank: Intervals | None = None,
+    unit: Sequence[object] | npt.NDArray[np.generic] | None = None,
+    batch: Sequence[object] | npt.NDArray[np.generic] | None = None,
+    preprocess: str = "raw",
+    n_permutations: int = 1999,
+    delta: float = 0.05,
+    alpha: float = 0.05,
+    n_folds: int = 5,
+    seed: int,
+) -> AuditReport:
+    """Judge whether a classifier is accurate because of the declared bands.
+
+    The closed-form probe (ridge regression on class indicators) stands for the classifier.
+
+    Args:
+        X: n × d intensities: numpy array, xarray.DataArray or dask array.
+        y: n class labels, two or more classes.
+        axis: d channel positions, strictly increasing.
+        axis_unit: Unit of `axis` and of every interval, such as "cm-1" or "nm".
+        bands: Name to (low, high) of each interval where the separating chemistry absorbs or emits.
+        blank: Name to (low, high) of each interval that carries no chemistry of these samples.
+        unit: What is independent (specimen, patient, culture), one value a spectrum.
+        batch: Session, day, plate or instrument, one value a spectrum.
+        preprocess: Chain of per-spectrum steps, such as "snv | savgol(11, 2, 1)".
+        n_permutations: Label permutations behind each p-value.
+        delta: Smallest gain in balanced accuracy worth having.
+        alpha: Error level.
+        n_folds: Folds of the cross-validation, drawn blind to the labels.
+        seed: Seed of folds and permutations; the same seed gives the same report.
+
+    Returns:
+        The report: `.verdict`, `.reasons`, `.caveats`, `.checks`, `.to_dict()`, `.save_html(path)`.
+
+    Raises:
+        AuditError: Shapes that disagree, one class, or an interval outside the axis.
+        SpectraError: NaN or infinite intensities, or an axis that is not strictly increasing.
+        StudyError: `preprocess` does not parse.
+    """
+    settings = _settings(n_permutations, delta, alpha, n_folds, seed)
+    x, positions = _matrix(X, axis)
+    design = make_design(y, unit=unit, batch=batch)
+    if design.n != x.shape[0]:
+        raise AuditError("y", f"{x.shape[0]} labels, one for each row of X", f"{design.n}", "Pass one for each row.")
+    places = Places(canonical_axis_unit(axis_unit), dict(bands or {}), dict(blank or {}))
+    return audit_variants(x, positions, design, places, [parse_variant(preprocess)], settings)
+
+
+def audit_study(
+    study: Study, dataset: xr.Dataset, *, snapshot: str, progress: Progress | None = None
+) -> AuditReport:
+    """Audit every variant of a study on the spectra of an archive snapshot.
+
+    Args:
+        study: Bands, blanks, variants and settings.
+        dataset: Spectra in the contract's schema, loaded or lazy.
+        snapshot: The archive snapshot, for the record.
+        progress: Called with (blocks done, blocks in all).
+
+    Raises:
+        AuditError: One class only, an interval outside the axis, or an axis in another unit.
+    """
+    found = str(dataset["axis"].attrs.get("units", ""))
+    if found != study.reading.axis_unit:
+        raise AuditError("archive, axis", f"unit {study.reading.axis_unit}", found or "no unit", "Correct the study.")
+    settings = _settings(**study.audit.model_dump(exclude={"model_permutations", "permutations", "folds"}),
+                         n_permutations=study.audit.permutations, n_folds=study.audit.folds)  # fmt: skip
+    x, axis = _matrix(dataset["intensity"], dataset["axis"].values)
+    columns = {name: dataset[name].values if getattr(study.samples, name) else None for name in ("unit", "batch")}
+    design = make_design(dataset["label"].values, **columns)
+    places = Places(study.reading.axis_unit, study.band_intervals(), study.blank_intervals())
+    chains = [parse_variant(text) for text in study.variants]
+    report = audit_variants(x, axis, design, places, chains, settings, progress=progress)
+    return report.with_study(study, snapshot, intensity_unit=str(dataset["intensity"].attrs.get("units", "")))
+
+
+def audit_variants(
+    x: npt.NDArray[np.floating],
+    axis: Floats,
+    design: Design,
+    places: Places,
+    chains: Sequence[Chain],
+    settings: Settings,
+    *,
+    progress: Progress | None = None,
+) -> AuditReport:
+    """Audit several preprocessing variants of the same spectra together; their claims are corrected together."""
+    regions = locate_regions(axis, axis_unit=places.axis_unit, bands=places.bands, blanks=places.blanks)
+    labelings = _labelings(design, settings)
+    blocks = {str(chain): make_blocks(x, regions, places.bands, chain) for chain in chains}
+    cases = _cases(blocks, design, labelings, settings, progress)
+    variants = [_report_on_variant(case, places) for case in cases]
+    verdict = overall([variant.verdict for variant in variants])
+    subject = Subject.of(x, axis, design, places, regions)
+    return report_on(subject, settings, variants, verdict)
+
+
+def _cases(
+    blocks: Mapping[str, Blocks],
+    design: Design,
+    labelings: Labelings,
+    settings: Settings,
+    progress: Progress | None,
+) -> list[Case]:
+    folds = unit_folds(design, k=settings.n_folds, seed=settings.seed)
+    answers: dict[tuple[str, str], Answer] = {}
+    anywhere, within, fits = {}, {}, {}
+    jobs = [(variant, name) for variant, found in blocks.items() for name in found.by_name]
+    for done, (variant, name) in enumerate(jobs):
+        block = blocks[variant].by_name[name]
+        fit = fit_block(block.matrix)
+        answer, statistics, statistics_within = ask(
+            fit, design, labelings, folds, alpha=settings.alpha, note=block.note
+        )  # fmt: skip
+        answers[variant, name], anywhere[variant, name] = answer, statistics
+        if statistics_within is not None:
+            within[variant, name] = statistics_within
+        if name == "full":
+            fits[variant] = fit
+        if progress is not None:
+            progress(done + 1, len(jobs))
+    adjusted = adjust(answers, anywhere, within)
+    return [
+        Case(_evidence(variant, fits[variant], adjusted, found, design, labelings, settings), design, settings)
+        for variant, found in blocks.items()
+    ]
+
+
+def _evidence(
+    variant: str,
+    fit: Fit,
+    adjusted: Mapping[tuple[str, str], Answer],
+    blocks: Blocks,
+    design: Design,
+    labelings: Labelings,
+    settings: Settings,
+) -> VariantEvidence:
+    answers = {name: answer for (v, name), answer in adjusted.items() if v == variant}
+    differences: dict[str, Estimate] = {
+        f"{a} − {b}": difference(design, answers[a].credit, answers[b].credit, alpha=settings.alpha)
+        for a, b in _PAIRS
+        if a in answers and b in answers
+    }
+    return VariantEvidence(
+        variant,
+        answers,
+        differences,
+        examine_replicates(fit, answers["full"], design, settings),
+        examine_batches(fit, design, labelings, settings),
+        scalar_aucs(blocks.scalars, design.codes, len(design.classes)),
+        blocks.nuisance_on,
+    )
+
+
+def _report_on_variant(case: Case, places: Places) -> VariantReport:
+    judgement = judge(case)
+    needed = judgement.units_needed
+    reasons = tuple(explain(code, case, places, units_needed=needed) for code in judgement.codes)
+    caveats = tuple(explain(code, case, places) for code in caveat_codes(case, reasons=judgement.codes))
+    return VariantReport(case, judgement.verdict, reasons, caveats, list_checks(case))
+
+
+def _labelings(design: Design, settings: Settings) -> Labelings:
+    def drawn(within_batch: bool) -> npt.NDArray[np.intp]:
+        permuted = permuted_codes(design, n=settings.n_permutations, seed=settings.seed, within_batch=within_batch)
+        return np.column_stack([design.codes, permuted])
+
+    enough = count_permutations(design, within_batch=True) >= fewest_permutations(settings.alpha)
+    return Labelings(drawn(False), drawn(True) if design.batch_declared and enough else None)
+
+
+def _matrix(x: Any, axis: npt.ArrayLike) -> tuple[npt.NDArray[np.floating], Floats]:
+    positions = np.asarray(axis, dtype=np.float64)
+    values = np.asarray(x)
+    if values.ndim != 2 or positions.ndim != 1 or values.shape[1] != positions.size:
+        raise AuditError("X", f"n × d intensities for {positions.size} channels of axis", f"shape {values.shape}",
+                         "Pass one row a spectrum and one axis position a column.")  # fmt: skip
+    if not (np.issubdtype(values.dtype, np.floating) or np.issubdtype(values.dtype, np.integer)):
+        raise AuditError("X", "real numbers", f"dtype {values.dtype}", "Convert the intensities.")
+    if values.dtype not in (np.float32, np.float64):
+        values = values.astype(np.float64)
+    check_axis(positions, where="axis")
+    check_finite(values, positions, where="X")
+    return values, positions
+
+
+def _settings(n_permutations: int, delta: float, alpha: float, n_folds: int, seed: int) -> Settings:
+    for name, value, low, high in (
+        ("n_permutations", n_permutations, 99, 1_000_000), ("delta", delta, 1e-6, 0.499),
+        ("alpha", alpha, 1e-4, 0.499), ("n_folds", n_folds, 2, 1_000), ("seed", seed, 0, 2**63),
+    ):  # fmt: skip
+        if not low <= value <= high:
+            raise AuditError(name, f"a number from {low:g} to {high:g}", f"{value:g}", "Correct the argument.")
+    return Settings(int(n_permutations), float(delta), float(alpha), int(n_folds), int(seed))

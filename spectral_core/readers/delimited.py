@@ -1,0 +1,114 @@
+"""Delimited text: one spectrum as two columns, or a table with spectra in columns or in rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from spectral_core.errors import ReadError, offenders
+from spectral_core.readers import columns
+from spectral_core.readers.layout import Table, find_table, headings
+from spectral_core.readers.stated import agree_axis_unit, agreed_quantity, quantity
+from spectral_core.readers.text import Row, decode_text, decimal_mark, is_number, numbers, split_lines
+from spectral_core.spectra import make_spectra
+
+
+def read_delimited(data: bytes, *, axis_unit: str, intensity_unit: str, where: str) -> xr.Dataset:
+    """Read the spectra of a text file.
+
+    Delimiter (tab, semicolon, bar, comma, white space), decimal mark, metadata lines above the numbers and the
+    layout are found in the content. Headings of spectra in columns become the column `spectrum`; text columns
+    beside spectra in rows are kept as metadata.
+
+    Args:
+        data: The file's content.
+        axis_unit: Unit of the axis that the study declares; a file that heads its axis otherwise is refused.
+        intensity_unit: Quantity that the study declares, "" if none. Chooses among columns of different
+            quantities, by quantity ("reflectance") or by heading ("Dark Subtracted #1").
+        where: Place named in errors.
+
+    Raises:
+        ReadError: The text holds no table of spectra or an ambiguous one, a cell is empty, no number, NaN or
+            infinite, rows differ in length, or the axis is not strictly monotonic; row and column are named.
+    """
+    lines = split_lines(decode_text(data, where=where))
+    table = find_table(lines, axis_unit=axis_unit, where=where)
+    _agree_fields(table.head, axis_unit, where)
+    if table.spectra_in_rows:
+        return _rows(table, axis_unit, intensity_unit, where)
+    return _columns(table, axis_unit, intensity_unit, where)
+
+
+def _agree_fields(head: Sequence[Row], axis_unit: str, where: str) -> None:
+    for number, cells in head:
+        if len(cells) > 1 and cells[0].upper().rstrip(" :=") in ("XUNITS", "XUNIT", "X UNITS"):
+            agree_axis_unit(cells[1], axis_unit, where=f"{where}, row {number}")
+
+
+def _rows(table: Table, axis_unit: str, intensity_unit: str, where: str) -> xr.Dataset:
+    top = table.head[-1]
+    channels = [i for i, cell in enumerate(top[1]) if is_number(cell)]
+    texts = [i for i in range(table.width) if i not in set(channels)]
+    names = [f"{i + 1} ({cell})" if cell else str(i + 1) for i, cell in enumerate(top[1])]
+    agree_axis_unit(top[1][0], axis_unit, where=f"{where}, row {top[0]}")
+    values = numbers([top, *table.body], channels, names, where=where)
+    _check_order(values[0], [f"row {top[0]}, column {i + 1}" for i in channels], where)
+    metadata = columns.from_file(
+        {top[1][i] or f"column {i + 1}": [cells[i] for _, cells in table.body] for i in texts}, where=where
+    )
+    return make_spectra(
+        values[1:], values[0], axis_unit=axis_unit, intensity_unit=intensity_unit, metadata=metadata, where=where
+    )
+
+
+def _columns(table: Table, axis_unit: str, intensity_unit: str, where: str) -> xr.Dataset:
+    names, units = headings(table, where=where)
+    shown = [f"{i + 1} ({name})" if name else str(i + 1) for i, name in enumerate(names)]
+    axis, others = columns.axis_column(names, units, axis_unit, where=where)
+    chosen = [i for i in range(table.width) if i not in {axis, *others}]
+    stated = intensity_unit
+    if columns.differ_in_quantity([names[i] for i in chosen], [units[i] for i in chosen]):
+        chosen = [columns.choose(names, units, chosen, intensity_unit, where=where)]
+    elif len(chosen) == 1:
+        heading = quantity(units[chosen[0]]) or quantity(names[chosen[0]])
+        stated = agreed_quantity(heading, intensity_unit, where=f"{where}, column {shown[chosen[0]]}")
+    body = _calibrated(table.body, axis) if others else table.body
+    _refuse_comma_puzzle(table, body, names, where)
+    values = numbers(body, [axis, *chosen], shown, where=where)
+    _check_order(values[:, 0], [f"row {number}" for number, _ in body], where)
+    spectra = columns.spectrum_names([names[i] for i in chosen], where=where)
+    return make_spectra(
+        values[:, 1:].T, values[:, 0], axis_unit=axis_unit, intensity_unit=stated,
+        metadata={"spectrum": spectra}, where=where,
+    )  # fmt: skip
+
+
+def _calibrated(body: Sequence[Row], axis: int) -> Sequence[Row]:
+    """Leave out the pixels at either end that the instrument gives no position."""
+    placed = [i for i, (_, cells) in enumerate(body) if cells[axis]]
+    return body[placed[0] : placed[-1] + 1] if placed else body
+
+
+def _refuse_comma_puzzle(table: Table, body: Sequence[Row], names: Sequence[str], where: str) -> None:
+    """Refuse bare tables such as "400,5,0,12", whose commas may be decimal commas as well."""
+    if table.delimiter != "," or table.width < 3 or any(names):
+        return
+    if not any("." in cell for _, cells in body for cell in cells):
+        raise ReadError(where, "columns parted by commas, or decimal commas", "commas that may be either",
+                        "Export with semicolons or tabs, or give every column a heading.")  # fmt: skip
+
+
+def _check_order(axis: npt.NDArray[np.float64], places: Sequence[str], where: str) -> None:
+    if axis.size < 2:
+        return
+    sign = 1.0 if axis[-1] > axis[0] else -1.0
+    wrong = np.flatnonzero(sign * np.diff(axis) <= 0)
+    if wrong.size:
+        at = int(wrong[0])
+        what = "duplicated" if axis[at] == axis[at + 1] else "not monotonic"
+        raise ReadError(f"{where}, {places[at + 1]}, axis", "strictly monotonic positions",
+                        f"{axis[at + 1]:.10g} after {axis[at]:.10g} ({what})",
+                        "Sort the channels and remove duplicates.")  # fmt: skip

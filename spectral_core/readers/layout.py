@@ -1,0 +1,224 @@
+"""Where in a text the table lies and how it is laid out: decided by evidence, or refused."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spectral_core.errors import ReadError
+from spectral_core.readers.stated import axis_units, quantity
+from spectral_core.readers.text import Row, as_float, is_number, is_numeric
+
+WHITESPACE = " "
+_HARD = ("\t", ";", "|")
+_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,?[0-9]+(?:[eE][+-]?[0-9]+)?")
+_ASIDE = ("#", ">", "%%", "//")
+_IDENTITIES = frozenset({
+    "id", "label", "class", "sample", "name", "spectrum", "file", "filename", "unit", "batch", "replicate", "no",
+    "no.", "nr", "nr.", "index", "number", "row", "plate", "variety", "group", "target", "y", "sample id",
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table in a text: `head` are the rows above it, `body` its rows of numbers, all of one length.
+
+    `spectra_in_rows`: the last row of `head` holds the axis positions, among the headings of text columns.
+    """
+
+    head: tuple[Row, ...]
+    body: tuple[Row, ...]
+    spectra_in_rows: bool
+    delimiter: str
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return len(self.body[0][1])
+
+
+def find_table(lines: Sequence[str], *, axis_unit: str, where: str) -> Table:
+    """Find delimiter, table and layout in the lines of a text.
+
+    Raises:
+        ReadError: There is no table of at least two columns, a row has more or fewer cells than the others or
+            text among its numbers, or the layout is ambiguous: the remedy says how to settle it.
+    """
+    filled = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    if not filled:
+        raise ReadError(where, "spectra", "a file without content", "Remove the file or export it anew.")
+    delimiter = sniff_delimiter([line for _, line in filled])
+    rows = [(number, split_cells(line, delimiter, f"{where}, row {number}")) for number, line in filled]
+    rows = _without_empty_column(rows, width := _width(rows))
+    width = _width(rows) if any(len(cells) == width for _, cells in rows) else width - 1
+    if width < 2:
+        raise ReadError(where, "a table with an axis and intensities", "no table of two or more columns",
+                        "Export the spectrum as two columns: axis and intensity.")  # fmt: skip
+    top = _positions_row(rows, width)
+    if top is not None:
+        return _under_positions(rows, top, delimiter, axis_unit, where)
+    return _in_columns(rows, width, delimiter, where)
+
+
+def sniff_delimiter(lines: Sequence[str]) -> str:
+    r"""Choose among tab, semicolon, bar, comma and white space by the last lines of the text.
+
+    A comma delimits unless numbers with decimal commas stand between white space.
+
+    Example:
+        >>> [sniff_delimiter([line]) for line in ("1,5;2", "1,5\t2,5", "1,5 2,5", "1.5, 2", "1 2")]
+        [';', '\t', ' ', ',', ' ']
+    """
+    tail = [line for line in lines[len(lines) // 2 :] if not line.lstrip().startswith(_ASIDE)][-60:] or lines[-1:]
+    needed = 0.8 * len(tail)
+    for mark in _HARD:
+        if sum(mark in line for line in tail) >= needed:
+            return mark
+    if sum("," in line for line in tail) < needed:
+        return WHITESPACE
+    spaced = sum(len(words := line.split()) > 1 and all(map(_DECIMAL_COMMA.fullmatch, words)) for line in tail)
+    return WHITESPACE if spaced >= needed else ","
+
+
+def split_cells(line: str, delimiter: str, where: str) -> list[str]:
+    """Split a line into stripped cells; quotes guard delimiters."""
+    if delimiter == WHITESPACE:
+        return [cell.strip('"') for cell in line.split()]
+    if '"' not in line:
+        return [cell.strip() for cell in line.split(delimiter)]
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))]
+    except csv.Error as error:
+        raise ReadError(where, "cells with balanced quotes", str(error), "Repair the line.") from None
+
+
+def is_aside(row: Row) -> bool:
+    """Whether a row is a comment or a mark such as `>>>>>End Spectral Data<<<<<`."""
+    return row[1][0].startswith(_ASIDE)
+
+
+def _width(rows: Sequence[Row]) -> int:
+    tail = [cells for row in rows[-60:] for cells in [row[1]] if not is_aside(row)]
+    dense = [len(cells) for cells in tail if sum(map(is_number, cells)) >= 2]
+    widths = dense or [len(cells) for cells in tail[-1:]] or [0]
+    most = Counter(widths).most_common()
+    return max(width for width, count in most if count == most[0][1])
+
+
+def _without_empty_column(rows: list[Row], width: int) -> list[Row]:
+    """Drop what delimiters at the ends of lines leave, if they end every line of the table."""
+    full = [cells for _, cells in rows if len(cells) == width]
+    while full and width > 2 and not any(cells[width - 1] for cells in full):
+        width -= 1
+    return [(number, cells[:width] if len(cells) > width else cells) for number, cells in rows] if full else rows
+
+
+def _positions_row(rows: Sequence[Row], width: int) -> int | None:
+    """Find the row that heads columns with positions: numbers in order beside a heading or an empty corner."""
+    for at, (row, after) in enumerate(zip(rows, rows[1:], strict=False)):
+        cells, below = row[1], after[1]
+        if len(cells) != width or len(below) != width or is_aside(row):
+            continue
+        numeric = [i for i, cell in enumerate(cells) if is_number(cell)]
+        if len(numeric) < max(2, width / 2) or len(numeric) == width:
+            if len(numeric) == width:
+                return None
+            continue
+        steps = np.diff([as_float(cells[i]) for i in numeric])
+        ordered = (steps > 0).all() or (steps < 0).all() or len(numeric) == width - 1 > 4
+        if ordered and all(is_numeric(below[i]) for i in numeric):
+            headed = at > 0 and len(rows[at - 1][1]) == width and sum(map(_is_text, rows[at - 1][1])) >= 2
+            return None if headed else at
+    return None
+
+
+def _is_text(cell: str) -> bool:
+    return bool(cell) and not is_numeric(cell)
+
+
+def _under_positions(rows: list[Row], top: int, delimiter: str, axis_unit: str, where: str) -> Table:
+    head, body = rows[: top + 1], _body(rows[top + 1 :], len(rows[top][1]), where)
+    cells = rows[top][1]
+    named = [i for i, cell in enumerate(cells) if not is_number(cell)]
+    first = [as_float(row[1][0]) for row in body]
+    if named != [0] or np.isnan(first).any():
+        return Table(tuple(head), tuple(body), True, delimiter)
+    positions = [as_float(cell) for cell in cells[1:]]
+    steps = np.diff(first)
+    ordered = bool((steps > 0).all() or (steps < 0).all())
+    counted, rows_counted = _counts(positions), _counts(first)
+    if axis_units(cells[0]) and counted:
+        return Table(tuple(head), tuple(body), False, delimiter)
+    in_rows = not axis_units(cells[0]) and (not counted or axis_unit == "channel")
+    if in_rows and (cells[0].lower() in _IDENTITIES or not ordered or (rows_counted and not counted)):
+        return Table(tuple(head), tuple(body), True, delimiter)
+    if counted and not rows_counted and ordered and cells[0].lower() not in _IDENTITIES:
+        return Table(tuple(head), tuple(body), False, delimiter)
+    raise ReadError(
+        f"{where}, row {rows[top][0]}", "spectra in rows or in columns",
+        f"numbers both above ({cells[1]}, {cells[2]}, …) and left ({body[0][1][0]}, …) of the table, which may be an "
+        "excitation-emission matrix", "Head the first column 'id' for spectra in rows; for spectra in columns give "
+        "them names that are no numbers. Matrices are not read as spectra.",
+    )  # fmt: skip
+
+
+def _counts(values: Sequence[float]) -> bool:
+    return list(values) in (list(range(len(values))), list(range(1, len(values) + 1)))
+
+
+def _body(rows: Sequence[Row], width: int, where: str) -> list[Row]:
+    body = [row for row in rows if not is_aside(row)]
+    for number, cells in body:
+        if len(cells) != width:
+            raise ReadError(f"{where}, row {number}", f"{width} cells as in the rest of the table",
+                            f"{len(cells)}", "Repair the line; the file may be cut off.")  # fmt: skip
+    return body
+
+
+def _in_columns(rows: list[Row], width: int, delimiter: str, where: str) -> Table:
+    def is_data(row: Row) -> bool:
+        cells = row[1]
+        return len(cells) == width and any(map(is_number, cells)) and all(map(is_numeric, cells))
+
+    start = next((i for i, row in enumerate(rows) if is_data(row)), None)
+    if start is None:
+        raise ReadError(where, "a table of numbers", "no row of numbers under a heading",
+                        "Export axis and intensity as columns; head spectra in rows with their positions.")  # fmt: skip
+    head, body = rows[:start], _body(rows[start:], width, where)
+    above = next((row for row in reversed(head) if not is_aside(row)), None)
+    if above is not None and is_number(above[1][0]) and above[1] != [str(len(body))]:
+        if len(above[1]) != width:
+            _body([above], width, where)
+        bad = next(cell for cell in above[1] if not is_numeric(cell))
+        raise ReadError(f"{where}, row {above[0]}, column {above[1].index(bad) + 1}", "a finite number", repr(bad),
+                        "Repair the file or leave the spectrum out.")  # fmt: skip
+    return Table(tuple(head), tuple(body), False, delimiter)
+
+
+def headings(table: Table, *, where: str) -> tuple[list[str], list[str]]:
+    """Give the names and the units above the columns of a table, "" where nothing is written."""
+    head = [_respaced(row, table, where) for row in table.head[-3:]]
+    fitting = [cells for cells in head if len(cells) == table.width and any(map(_is_text, cells))]
+    if table.width == 2 and fitting and is_number(fitting[-1][1]):
+        fitting = []
+    if len(fitting) > 1 and all(_is_unit(cell) for cell in fitting[-1]):
+        return fitting[-2], fitting[-1]
+    return (fitting[-1] if fitting else [""] * table.width), [""] * table.width
+
+
+def _respaced(row: Row, table: Table, where: str) -> list[str]:
+    cells = [cell.lstrip("#").strip() if i == 0 else cell for i, cell in enumerate(row[1])]
+    if table.delimiter != WHITESPACE:
+        return cells
+    return [cell for cell in cells if cell]
+
+
+def _is_unit(cell: str) -> bool:
+    bare = cell.strip("()[] ")
+    bracketed = cell[:1] in ("[", "(") and cell[-1:] in ("]", ")")
+    return not bare or bracketed or bool(axis_units(bare)) or bool(quantity(bare)) or bare in ("%", "a.u.", "au")
