@@ -165,29 +165,32 @@ def archive(path: Path) -> Finding:
 
 def tracking(uri: str) -> Finding:
     """Say whether MLflow's store can be reached or written; a password in the address is not shown."""
-    parts = urlsplit(uri)
-    if parts.scheme == "sqlite":
+    if uri.startswith("sqlite:///"):
         return writable("mlflow", Path(uri.removeprefix("sqlite:///")).parent, shown=uri)
-    if parts.hostname is None:
+    if "://" not in uri:
         return Finding("mlflow", "warning", f"{uri}: not checked", "Use sqlite:///… or http://… instead.")
-    shown = uri.replace(f":{parts.password}@", ":…@") if parts.password else uri
-    return reachable("mlflow", shown, parts.hostname, parts.port or _PORTS.get(parts.scheme.partition("+")[0]))
+    return reachable("mlflow", uri)
 
 
 def dask(scheduler: str) -> Finding:
     """Say where Dask will compute, and whether a scheduler named by address listens."""
     if scheduler in ("threads", "processes"):
         return _ok("dask", f"{scheduler} on this machine, {os.cpu_count()} cores")
-    parts = urlsplit(scheduler)
-    return reachable("dask", scheduler, parts.hostname or "", parts.port)
+    return reachable("dask", scheduler)
 
 
-def reachable(topic: str, shown: str, host: str, port: int | None) -> Finding:
-    """Say whether somebody listens at a host and port."""
-    if port is None:
-        return _wrong(topic, f"{shown}: no port", "Write the address with its port.")
+def reachable(topic: str, address: str) -> Finding:
+    """Say whether somebody listens at an address such as tcp://host:port."""
     try:
-        with socket.create_connection((host, port), timeout=3):
+        parts = urlsplit(address)
+        port = parts.port or _PORTS.get(parts.scheme.partition("+")[0])
+    except ValueError as error:
+        return _wrong(topic, f"{address}: {error}", "Correct the address.")
+    shown = address.replace(f":{parts.password}@", ":…@") if parts.password else address
+    if port is None or not parts.hostname:
+        return _wrong(topic, f"{shown}: no host and port", "Correct the address.")
+    try:
+        with socket.create_connection((parts.hostname, port), timeout=3):
             return _ok(topic, f"{shown} listens")
     except OSError as error:
         return _wrong(topic, f"{shown}: {error}", "Start it, or correct the address.")

@@ -87,7 +87,9 @@ def audit_classifier(
     x, positions = _matrix(X, axis)
     design = make_design(y, unit=unit, batch=batch)
     if design.n != x.shape[0]:
-        raise AuditError("y", f"{x.shape[0]} labels, one for each row of X", f"{design.n}", "Pass one for each row.")
+        raise AuditError(
+            "y", f"{x.shape[0]} labels, one for each row of X", f"{design.n}", "Pass one for each row."
+        )
     places = Places(canonical_axis_unit(axis_unit), dict(bands or {}), dict(blank or {}))
     return audit_variants(x, positions, design, places, [parse_variant(preprocess)], settings)
 
@@ -108,11 +110,15 @@ def audit_study(
     """
     found = str(dataset["axis"].attrs.get("units", ""))
     if found != study.reading.axis_unit:
-        raise AuditError("archive, axis", f"unit {study.reading.axis_unit}", found or "no unit", "Correct the study.")
+        raise AuditError(
+            "archive, axis", f"unit {study.reading.axis_unit}", found or "no unit", "Correct the study."
+        )
     settings = _settings(**study.audit.model_dump(exclude={"model_permutations", "permutations", "folds"}),
                          n_permutations=study.audit.permutations, n_folds=study.audit.folds)  # fmt: skip
     x, axis = _matrix(dataset["intensity"], dataset["axis"].values)
-    columns = {name: dataset[name].values if getattr(study.samples, name) else None for name in ("unit", "batch")}
+    columns = {
+        name: dataset[name].values if getattr(study.samples, name) else None for name in ("unit", "batch")
+    }
     design = make_design(dataset["label"].values, **columns)
     places = Places(study.reading.axis_unit, study.band_intervals(), study.blank_intervals())
     chains = [parse_variant(text) for text in study.variants]
@@ -154,7 +160,7 @@ def _cases(
     jobs = [(variant, name) for variant, found in blocks.items() for name in found.by_name]
     for done, (variant, name) in enumerate(jobs):
         block = blocks[variant].by_name[name]
-        fit = fit_block(block.matrix)
+        fit = fit_block(block.matrix, block.n_channels)
         answer, statistics, statistics_within = ask(
             fit, design, labelings, folds, alpha=settings.alpha, note=block.note
         )  # fmt: skip
@@ -167,7 +173,9 @@ def _cases(
             progress(done + 1, len(jobs))
     adjusted = adjust(answers, anywhere, within)
     return [
-        Case(_evidence(variant, fits[variant], adjusted, found, design, labelings, settings), design, settings)
+        Case(
+            _evidence(variant, fits[variant], adjusted, found, design, labelings, settings), design, settings
+        )
         for variant, found in blocks.items()
     ]
 
@@ -208,7 +216,9 @@ def _report_on_variant(case: Case, places: Places) -> VariantReport:
 
 def _labelings(design: Design, settings: Settings) -> Labelings:
     def drawn(within_batch: bool) -> npt.NDArray[np.intp]:
-        permuted = permuted_codes(design, n=settings.n_permutations, seed=settings.seed, within_batch=within_batch)
+        permuted = permuted_codes(
+            design, n=settings.n_permutations, seed=settings.seed, within_batch=within_batch
+        )
         return np.column_stack([design.codes, permuted])
 
     enough = count_permutations(design, within_batch=True) >= fewest_permutations(settings.alpha)
@@ -236,5 +246,7 @@ def _settings(n_permutations: int, delta: float, alpha: float, n_folds: int, see
         ("alpha", alpha, 1e-4, 0.499), ("n_folds", n_folds, 2, 1_000), ("seed", seed, 0, 2**63),
     ):  # fmt: skip
         if not low <= value <= high:
-            raise AuditError(name, f"a number from {low:g} to {high:g}", f"{value:g}", "Correct the argument.")
+            raise AuditError(
+                name, f"a number from {low:g} to {high:g}", f"{value:g}", "Correct the argument."
+            )
     return Settings(int(n_permutations), float(delta), float(alpha), int(n_folds), int(seed))

@@ -104,7 +104,9 @@ class AuditReport:
         return str(self.content["summary"])
 
     def __str__(self) -> str:
-        return f"{self.verdict}: {', '.join(reason.code for reason in self.reasons) or 'no reason against it'}"
+        return (
+            f"{self.verdict}: {', '.join(reason.code for reason in self.reasons) or 'no reason against it'}"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Give the content of report.json."""

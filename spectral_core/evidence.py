@@ -69,12 +69,12 @@ class Fit:
     n_channels: int
 
 
-def fit_block(matrix: npt.NDArray[np.floating]) -> Fit:
+def fit_block(matrix: npt.NDArray[np.floating], n_channels: int) -> Fit:
     """Prepare the probe for one block; all-equal rows give the classifier that knows nothing."""
     with threadpool_limits(limits=1 if matrix.size < 4_000_000 else None):
         gram = centred_gram(matrix)
         ridge, rank = choose_penalty(gram)
-        return Fit(hat_matrix(gram, ridge), rank, matrix.shape[1])
+        return Fit(hat_matrix(gram, ridge), rank, n_channels)
 
 
 def ask(

@@ -74,15 +74,6 @@ class IngestReport:
 
 
 @dataclass(frozen=True)
-class Found:
-    """A file of the inbox: its name relative to the inbox, its path, and its stat when it was found."""
-
-    name: str
-    path: Path
-    stat: Stat
-
-
-@dataclass(frozen=True)
 class Prepared:
     """A file that could be read: its bytes, its spectra, and the axis they are on."""
 
@@ -90,6 +81,251 @@ class Prepared:
     source: Source
     spectra: xr.Dataset
     axis: ArchiveAxis
-    
-    def size(self):
-        return self.source.size + self.spectra["intensity"].nbytes
+
+
+def ingest_inbox(study: Study, *, batch_files: int = 500, progress: Progress | None = None) -> IngestReport:
+    """Archive every file of the study's inbox that is not archived yet; the inbox itself is left as it is.
+
+    Each batch is one atomic commit, followed by the ledger. A run that is interrupted, at whatever moment,
+    is completed by the next. A file that cannot be read, has no row in the sample sheet, or is not on the
+    archive's axis goes to quarantine with its reason and is tried again the next time; the rest goes on.
+    Spectra whose row in the sheet was corrected are relabelled in a commit of their own.
+
+    Args:
+        study: Says where inbox and archive are, and what the files do not say themselves.
+        batch_files: Most files in one commit; memory grows with it, up to `BATCH_BYTES`.
+        progress: Called with the numbers of files done and found.
+
+    Raises:
+        StudyError: Inbox and archive lie within one another.
+        ArchiveError: The inbox is missing, the archive folder is something else, locked or damaged, or
+            nothing at all could be archived.
+        SheetError: The sample sheet is unusable, or names files that are neither in inbox nor archive.
+    """
+    inbox = _checked_inbox(study)
+    check_claimable(study.archive)
+    found, unreadable = find_sources(inbox, skip=(study.samples.sheet, study.results))
+    table = load_samples(study.samples)
+    table.check_files(_names_present(study.archive, found))
+    archive = create_archive(study.archive)
+    with Ledger(archive.path / "ledger.sqlite") as ledger:
+        relabelled = _catch_up(archive, ledger, table)
+        ingestion = _Ingestion(study, table, archive, ledger)
+        for folder, reason in unreadable.items():
+            ingestion.refuse(Found(folder, inbox / folder, Stat(0, 0, 0)), None, f"{folder}: {reason}")
+        ingestion.take(found, batch_files=batch_files, progress=progress or (lambda done, total: None))
+    return ingestion.report(relabelled)
+
+
+class _Ingestion:
+    """The state of one run: what is known, what the next commit will hold, and the tallies."""
+
+    def __init__(self, study: Study, table: SampleTable, archive: Archive, ledger: Ledger) -> None:
+        self._study, self._table, self._archive, self._ledger = study, table, archive, ledger
+        self._quarantine = archive.path / "quarantine"
+        self._entries: list[Entry] = []
+        self._stats: dict[str, tuple[Stat, str]] = {}
+        self._batch: list[Prepared] = []
+        self._known = archive.sources()
+        self._copies = hashes_kept(self._quarantine)
+        self._new = self._already = self._duplicates = self._spectra = 0
+        self._refused: dict[str, str] = {}
+        self._waiting: list[str] = []
+
+    def take(self, found: Sequence[Found], *, batch_files: int, progress: Progress) -> None:
+        """Archive or refuse every file that is not known to be archived."""
+        unread = self._skip_known(found)
+        looked_at = held = 0
+        for done, file in enumerate(unread, start=len(found) - len(unread) + 1):
+            prepared = self._prepare(file)
+            if prepared is not None:
+                self._batch.append(prepared)
+                held += prepared.source.size + prepared.spectra["intensity"].nbytes
+            looked_at += 1
+            if looked_at >= batch_files or held >= BATCH_BYTES:
+                self._commit()
+                looked_at = held = 0
+            progress(done, len(found))
+        self._commit()
+
+    def _skip_known(self, found: Sequence[Found]) -> list[Found]:
+        stats = self._ledger.known_stats()
+        unread, seen = [], []
+        for file in found:
+            stat, sha = stats.get(file.name, (None, ""))
+            if stat == file.stat and sha in self._known:
+                self._count_known(file.name, self._known[sha])
+                seen.append((file.name, sha))
+            else:
+                unread.append(file)
+        self._ledger.touch(seen)
+        return unread
+
+    def _prepare(self, file: Found) -> Prepared | None:
+        source, stat = None, stat_of(file.path)
+        try:
+            source = open_source(file.path, name=file.name)
+            if stat is None or stat_of(file.path) != stat:
+                self._waiting.append(file.name)  # it changed while it was read, or vanished
+                return None
+            file = replace(file, stat=stat)
+            self._remember(file, source.sha256)
+            if source.sha256 in self._known:
+                self._settle(file, source.sha256, self._known[source.sha256])
+                return None
+            spectra = read_spectra(source, **self._study.reading.model_dump())
+            spectra = join_samples(self._table, spectra)
+            return Prepared(file, source, spectra, axis_of(spectra))
+        except OffbandError as error:
+            if file.path.exists():
+                self.refuse(file, source, str(error))
+            else:
+                self._waiting.append(file.name)
+        return None
+
+    def refuse(self, file: Found, source: Source | None, reason: str) -> None:
+        """Keep a copy of the file in quarantine, and its reason for the ledger."""
+        sha = "" if source is None else source.sha256
+        if source is not None:
+            keep_copy(self._quarantine, file.name, sha, source.data or source.entries)
+        self._refused[file.name] = reason
+        self._entries.append(Entry(file.name, sha, "quarantined", reason, file.stat.size, file.stat.mtime_ns))
+
+    def _commit(self) -> None:
+        with self._archive.writing():
+            self._known = self._archive.sources()
+            axis = self._archive.axis()
+            if axis is None and self._batch:
+                axis = most_frequent_axis([prepared.axis for prepared in self._batch])
+            fitting: dict[str, Prepared] = {}
+            for prepared in self._batch:
+                sha = prepared.source.sha256
+                holder = fitting[sha].found.name if sha in fitting else self._known.get(sha)
+                if holder is not None:
+                    self._settle(prepared.found, sha, holder)
+                elif axis is not None and not axis.fits(prepared.axis):
+                    self.refuse(prepared.found, prepared.source, str(_misfit(prepared, axis)))
+                else:
+                    fitting[sha] = prepared
+            if fitting:
+                self._store(list(fitting.values()))
+            self._write_ledger()
+        self._batch.clear()
+
+    def _store(self, fitting: Sequence[Prepared]) -> None:
+        snapshot = self._archive.append(stack([prepared.spectra for prepared in fitting]))
+        for prepared in fitting:
+            file, spectra = prepared.found, prepared.spectra.sizes["sample"]
+            self._entries.append(
+                Entry(
+                    file.name,
+                    prepared.source.sha256,
+                    "archived",
+                    "",
+                    file.stat.size,
+                    file.stat.mtime_ns,
+                    snapshot,
+                    spectra,
+                )
+            )
+            self._spectra += spectra
+        self._new += len(fitting)
+        self._known = self._archive.sources()
+
+    def _settle(self, file: Found, sha: str, holder: str) -> None:
+        self._count_known(file.name, holder)
+        state, reason = (
+            ("archived", "") if holder == file.name else ("duplicate", f"the same bytes as {holder}")
+        )
+        self._entries.append(Entry(file.name, sha, state, reason, file.stat.size, file.stat.mtime_ns))
+
+    def _count_known(self, name: str, holder: str) -> None:
+        if name == holder:
+            self._already += 1
+        else:
+            self._duplicates += 1
+
+    def _remember(self, file: Found, sha: str) -> None:
+        # what changed a moment ago may change again within one tick of the clock
+        if time.time_ns() - max(file.stat.mtime_ns, file.stat.ctime_ns) > TICK_NS:
+            self._stats[file.name] = (file.stat, sha)
+
+    def _write_ledger(self) -> None:
+        # another process, with another sheet, may have archived what this one refused
+        entries = [e for e in self._entries if not (e.state == "quarantined" and e.sha256 in self._known)]
+        self._ledger.record(entries, self._stats)
+        freed = {e.sha256 for e in entries if e.state != "quarantined" and e.sha256[:12] in self._copies}
+        for sha in freed:
+            if not self._ledger.holds_quarantined(sha):
+                drop_copies(self._quarantine, sha)
+        self._entries.clear()
+        self._stats.clear()
+
+    def report(self, relabelled: int) -> IngestReport:
+        """Sum the run up.
+
+        Raises:
+            ArchiveError: The archive is still empty.
+        """
+        if not self._known:
+            raise self._nothing_archived()
+        return IngestReport(
+            new=self._new, already_archived=self._already, duplicates=self._duplicates,
+            quarantined=tuple(self._refused.items()), waiting=tuple(self._waiting), relabelled=relabelled,
+            spectra=self._spectra, spectra_in_archive=len(self._archive), snapshot=self._archive.snapshot(),
+        )  # fmt: skip
+
+
+def _checked_inbox(study: Study) -> Path:
+    inbox, archive = study.inbox.resolve(), study.archive.resolve()
+    if inbox == archive or inbox in archive.parents or archive in inbox.parents:
+        raise StudyError("archive and inbox", "two folders, neither within the other", f"{archive} and {inbox}",
+                         "Keep the archive outside the inbox.")  # fmt: skip
+    if not study.inbox.is_dir() or not os.access(study.inbox, os.R_OK | os.X_OK):
+        found = (
+            "a file"
+            if study.inbox.is_file()
+            else "no permission"
+            if study.inbox.exists()
+            else "no such folder"
+        )
+        raise StudyError(
+            f"inbox {study.inbox}", "a readable folder", found, "Create or mount it, or correct the path."
+        )
+    return study.inbox
+
+
+def _names_present(path: Path, found: Sequence[Found]) -> set[str]:
+    present = {file.name for file in found}
+    return present.union(open_archive(path).sources().values()) if is_archive(path) else present
+
+
+def _misfit(prepared: Prepared, axis: ArchiveAxis) -> ReadError:
+    return ReadError(prepared.found.name, f"the archive's axis, {axis}", axis.difference(prepared.axis),
+                     "Export it on that axis, or keep it in an archive of its own.")  # fmt: skip
+
+
+def stack(parts: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Put the spectra of several files, all on one axis, into one dataset; a column that one lacks is "" there.
+
+    Args:
+        parts: Spectra datasets; the first gives the axis.
+    """
+    names = dict.fromkeys(
+        str(n) for part in parts for n, v in part.variables.items() if v.dims == ("sample",)
+    )
+    columns = {
+        name: [
+            text
+            for part in parts
+            for text in (
+                part.variables[name].values if name in part.variables else [""] * part.sizes["sample"]
+            )
+        ]
+        for name in names
+    }
+    axis = axis_of(parts[0])
+    intensity = np.concatenate([part.variables["intensity"].values for part in parts])
+    return make_spectra(
+        intensity, axis.positions, axis_unit=axis.unit, intensity_unit=axis.intensity_unit, metadata=columns
+    )

@@ -147,7 +147,11 @@ def _too_few_units(case: Case, places: Places) -> str:
 
 def _class_aliased_with_batch(case: Case, places: Places) -> str:
     batch = case.evidence.batch
-    found = f"Cramér's V {batch.cramers_v:.2f}, {batch.admissible:.3g} permutations inside batches" if batch else ""
+    found = (
+        f"Cramér's V {batch.cramers_v:.2f}, {batch.admissible:.3g} permutations inside batches"
+        if batch
+        else ""
+    )
     return (
         f"Class and batch cannot be told apart ({found}): whatever separates the batches separates the classes. "
         "Measure every class in every batch."
@@ -199,8 +203,10 @@ def _undecided(case: Case) -> list[str]:
     pairs = ("full − off_band", "full − nuisance", "full − blank", "bands − off_band")
     for pair in pairs:
         found = case.evidence.differences.get(pair)
-        if found is not None and found.at_least <= 0 and not (
-            pair == "full − nuisance" and case.evidence.nuisance_on != "the blanks"
+        if (
+            found is not None
+            and found.at_least <= 0
+            and not (pair == "full − nuisance" and case.evidence.nuisance_on != "the blanks")
         ):
             names.append(f"{pair.replace('_', '-')} ({_bounds(found)})")
     return names
@@ -247,7 +253,9 @@ def _preprocessing_carried(case: Case, places: Places) -> str:
 
 def _batch_predictable(case: Case, places: Places) -> str:
     batch = case.evidence.batch
-    found = f"{batch.predicted.value:.2f} balanced accuracy, {probability(batch.predicted_p)}" if batch else ""
+    found = (
+        f"{batch.predicted.value:.2f} balanced accuracy, {probability(batch.predicted_p)}" if batch else ""
+    )
     return f"The batch can be read from the spectrum ({found}): instrument or session leave a mark."
 
 

@@ -53,8 +53,12 @@ def locate_regions(
         AuditError: An interval holds no channel of the axis or reaches beyond it, is reversed, or a blank
             overlaps a band.
     """
-    band_masks = {name: _mask(axis, interval, f"band {name!r}", axis_unit) for name, interval in bands.items()}
-    blank_masks = {name: _mask(axis, interval, f"blank {name!r}", axis_unit) for name, interval in blanks.items()}
+    band_masks = {
+        name: _mask(axis, interval, f"band {name!r}", axis_unit) for name, interval in bands.items()
+    }
+    blank_masks = {
+        name: _mask(axis, interval, f"blank {name!r}", axis_unit) for name, interval in blanks.items()
+    }
     for blank, blank_mask in blank_masks.items():
         for band, band_mask in band_masks.items():
             if (blank_mask & band_mask).any():

@@ -37,6 +37,7 @@ class Recipe:
         channels: Number of channels between 1,000 and 2,000 cm⁻¹.
         noise: Standard deviation of the detector noise of one channel.
         specimen: Relative spread of peak heights and background between specimens.
+        fingerprint: Standard deviation of a pattern of its own in every channel of a specimen.
         band_effect: Relative height of the 1,200 cm⁻¹ peak (declared chemistry).
         other_effect: Relative height of the 1,550 cm⁻¹ peak (undeclared chemistry).
         offset: Baseline offset, in intensity units.
@@ -55,6 +56,7 @@ class Recipe:
     channels: int = 300
     noise: float = 0.02
     specimen: float = 0.05
+    fingerprint: float = 0.0
     band_effect: float = 0.0
     other_effect: float = 0.0
     offset: float = 0.0
@@ -83,6 +85,7 @@ def simulate(recipe: Recipe, *, seed: int) -> Simulated:
     specimens = _specimens(recipe, axis, step, rng)
     batch_level = rng.normal(0.0, 1.0, recipe.batches)[batch] * recipe.batch_offset
     position = (axis - axis[0]) / (axis[-1] - axis[0])
+    specimens += recipe.fingerprint * rng.normal(size=specimens.shape)
     specimens = specimens * (1 + recipe.gain * step[:, None])
     specimens += (recipe.offset * step + batch_level)[:, None] + recipe.slope * step[:, None] * position
     unit = np.repeat(np.arange(n_units), recipe.replicates)

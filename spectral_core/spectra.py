@@ -79,10 +79,13 @@ def make_spectra(
     coords: dict[str, Any] = {"axis": ("channel", positions, {"units": canonical_axis_unit(axis_unit)})}
     for name, column in columns.items():
         if len(column) != n:
-            raise SpectraError(f"{where}, column {name}", f"{n} values", f"{len(column)}", "Give one a spectrum.")
+            raise SpectraError(
+                f"{where}, column {name}", f"{n} values", f"{len(column)}", "Give one a spectrum."
+            )
         coords[name] = ("sample", np.array([str(v) for v in column], dtype=object))
     dataset = xr.Dataset(
-        {"intensity": (("sample", "channel"), values.astype(np.float32), {"units": intensity_unit})}, coords=coords
+        {"intensity": (("sample", "channel"), values.astype(np.float32), {"units": intensity_unit})},
+        coords=coords,
     )
     return validate_spectra(dataset, where=where)
 

@@ -57,7 +57,9 @@ class Samples(_Part):
             try:
                 groups = set(re.compile(self.pattern).groupindex)
             except re.error as error:
-                raise ValueError(f"pattern as a regular expression, found {self.pattern!r} ({error})") from None
+                raise ValueError(
+                    f"pattern as a regular expression, found {self.pattern!r} ({error})"
+                ) from None
             missing = [name for name in self.wanted() if name not in groups]
             if missing:
                 raise ValueError(f"pattern with the named groups {missing}, found groups {sorted(groups)}")
@@ -150,7 +152,10 @@ class Study(_Part):
 
     @model_validator(mode="after")
     def _chains_parse(self) -> Self:
-        for name, texts, parse in (("variants", self.variants, parse_variant), ("models", self.models, parse_model)):
+        for name, texts, parse in (
+            ("variants", self.variants, parse_variant),
+            ("models", self.models, parse_model),
+        ):
             if not texts or len(set(texts)) != len(texts):
                 raise ValueError(f"{name} as a list of one or more different chains, found {list(texts)}")
             for text in texts:
@@ -230,7 +235,9 @@ def _as_study_error(error: ValidationError, where: Path) -> StudyError:
         return StudyError(place, "a value", "nothing", "Add the key.")
     message = str(first["msg"]).removeprefix("Value error, ")
     expected, _, found = message.partition(", found ")
-    return StudyError(place, expected[:1].lower() + expected[1:], found or repr(first["input"]), "Correct the value.")
+    return StudyError(
+        place, expected[:1].lower() + expected[1:], found or repr(first["input"]), "Correct the value."
+    )
 
 
 def _model_at(loc: tuple[int | str, ...]) -> type[BaseModel] | None:

@@ -85,14 +85,13 @@ def crop_then_apply(
         (without bands nothing is off-band) or where the chain cannot run on its channels alone.
     """
     x = np.asarray(intensity, dtype=np.float64)
-    masks = {"bands": regions.in_band, "off_band": regions.off_band, "blank": regions.blank}
-    declared = {
-        name: mask
-        for name, mask in masks.items()
-        if mask.any() and (name == "blank" or regions.in_band.any())
-    }
+    masks = {"blank": regions.blank}
+    if regions.bands:
+        masks |= {"bands": regions.in_band, "off_band": regions.off_band}
     cropped = {}
-    for name, mask in declared.items():
+    for name, mask in masks.items():
+        if not mask.any():
+            continue
         try:
             values = np.asarray(chain.apply(x[:, mask], axis[mask])[0], dtype=np.float64)
         except OffbandError:
@@ -132,10 +131,8 @@ def train(
             fitted to them.
     """
     where = f"model {model.text!r} on variant {variant!r}"
-    full, parts = (
-        _checked(intensity, design, where),
-        {k: _checked(x, design, where) for k, x in regions.items()},
-    )
+    full = _checked(intensity, design, where)
+    parts = {name: _checked(x, design, f"{where}, {name}") for name, x in regions.items()}
     units, mixed = unit_folds(design, k=folds, seed=seed), random_folds(design, k=folds, seed=seed)
     with threadpool_limits(1 if min(full.shape) < _SMALL else None), _named(where):
         pipeline, fit_seconds = _fit(model, full, design, seed)
@@ -144,10 +141,11 @@ def train(
         def held_out(x: Floats, folds: Sequence[Codes]) -> Codes:
             return _out_of_fold(model, x, design.codes, folds, seed)
 
-        predicted = {"unit_folds": held_out(compact, units)}
-        predicted["random_folds"] = (
-            held_out(compact, mixed) if design.has_replicates else predicted["unit_folds"]
-        )
+        together = held_out(compact, units)
+        predicted = {
+            "unit_folds": together,
+            "random_folds": held_out(compact, mixed) if design.has_replicates else together,
+        }
         by_region = {name: held_out(_compact(x, model), units) for name, x in parts.items()}
         relabelled = permuted_codes(design, n=permutations, seed=seed).T
         null = Parallel(n_jobs=workers, max_nbytes=None)(
@@ -230,6 +228,8 @@ def _checked(intensity: npt.ArrayLike, design: Design, where: str) -> Floats:
     if len(design.classes) < 2:
         raise AuditError(f"{where}, labels", "two or more classes", f"one class, {design.classes[0]!r}",
                          "Add spectra of another class: accuracy has no meaning with one.")  # fmt: skip
+    if design.n_units < 2:
+        raise AuditError(f"{where}, units", "two or more units", "one", "Add spectra of another specimen.")
     if x.ndim != 2 or x.shape[0] != design.n or x.shape[1] == 0:
         raise AuditError(f"{where}, intensities", f"{design.n} spectra of one or more channels",
                          f"shape {x.shape}", "Pass one row for each label.")  # fmt: skip

@@ -26,7 +26,8 @@ CREATE TABLE IF NOT EXISTS files (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS files_by_sha256 ON files (sha256);
 CREATE TABLE IF NOT EXISTS stats (
-    source TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL
+    source TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+    ctime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL
 ) WITHOUT ROWID;
 """
 _RECORD = """
@@ -35,7 +36,7 @@ VALUES (:source, :sha256, :state, :reason, :size, :mtime_ns, :snapshot, :spectra
 ON CONFLICT (source, sha256) DO UPDATE SET
     state = excluded.state, reason = excluded.reason, last_seen = excluded.last_seen,
     size = max(size, excluded.size), mtime_ns = max(mtime_ns, excluded.mtime_ns),
-    snapshot = CASE excluded.snapshot WHEN '' THEN snapshot ELSE excluded.snapshot END,
+    snapshot = CASE WHEN state = 'archived' AND snapshot <> '' THEN snapshot ELSE excluded.snapshot END,
     spectra = max(spectra, excluded.spectra)
 """
 
@@ -64,10 +65,11 @@ class Row(Entry):
 
 @dataclass(frozen=True)
 class Stat:
-    """Size and modification time of a file, by which a rescan knows it unchanged."""
+    """By what a rescan knows a file unchanged; the time of change sees even a copy that kept its times."""
 
     size: int
     mtime_ns: int
+    ctime_ns: int
 
 
 class Ledger:
@@ -121,10 +123,10 @@ class Ledger:
             return self._db.execute(query, (sha256,)).fetchone() is not None
 
     def known_stats(self) -> dict[str, tuple[Stat, str]]:
-        """Map a file's name to its size and time when it was last hashed, and the sha256 it had."""
+        """Map a file's name to its stat when it was last hashed, and the sha256 it had."""
         with self._explained():
-            rows = self._db.execute("SELECT source, size, mtime_ns, sha256 FROM stats")
-            return {source: (Stat(size, mtime_ns), sha256) for source, size, mtime_ns, sha256 in rows}
+            rows = self._db.execute("SELECT source, size, mtime_ns, ctime_ns, sha256 FROM stats")
+            return {source: (Stat(*stat), sha256) for source, *stat, sha256 in rows}
 
     def record(self, entries: Iterable[Entry], stats: Mapping[str, tuple[Stat, str]] | None = None) -> None:
         """Write what became of files, and what their bytes were hashed to, in one transaction."""
@@ -134,8 +136,8 @@ class Ledger:
             # once its bytes are known, a file that could not even be read needs no row without them
             db.executemany("DELETE FROM files WHERE source = :source AND sha256 = '' AND :sha256 <> ''", rows)
             db.executemany(
-                "INSERT OR REPLACE INTO stats VALUES (?, ?, ?, ?)",
-                ((name, stat.size, stat.mtime_ns, sha) for name, (stat, sha) in (stats or {}).items()),
+                "INSERT OR REPLACE INTO stats VALUES (?, ?, ?, ?, ?)",
+                ((name, stat.size, stat.mtime_ns, stat.ctime_ns, sha) for name, (stat, sha) in (stats or {}).items()),
             )
 
     def touch(self, seen: Iterable[tuple[str, str]]) -> None:
@@ -145,11 +147,12 @@ class Ledger:
         with self._transaction() as db:
             db.executemany(query, ((now, source, sha256) for source, sha256 in seen))
 
-    def reconcile(self, archived: Mapping[str, tuple[str, int]], snapshot: str) -> int:
+    def reconcile(self, archived: Mapping[str, str], spectra: Mapping[str, int], snapshot: str) -> int:
         """Correct the ledger by what the archive itself holds; say how many rows were wrong.
 
         Args:
-            archived: sha256 → (name, number of spectra), for every file in the archive.
+            archived: sha256 → name, for every file in the archive.
+            spectra: sha256 → number of spectra of the file.
             snapshot: The snapshot that holds them.
 
         Raises:
@@ -158,7 +161,7 @@ class Ledger:
         with self._explained():
             query = "SELECT source, sha256 FROM files WHERE state = 'archived'"
             claimed = {(source, sha) for source, sha in self._db.execute(query)}
-        held = {(source, sha): spectra for sha, (source, spectra) in archived.items()}
+        held = {(source, sha) for sha, source in archived.items()}
         if claimed and not held:
             names = offenders(sorted(name for name, _ in claimed))
             raise ArchiveError(
@@ -168,9 +171,8 @@ class Ledger:
                 f"Restore store/ from a backup, or remove {self.path.name} to begin anew.",
             )
         unwritten = [
-            Entry(source, sha, "archived", snapshot=snapshot, spectra=spectra)
-            for (source, sha), spectra in held.items()
-            if (source, sha) not in claimed
+            Entry(source, sha, "archived", snapshot=snapshot, spectra=spectra[sha])
+            for source, sha in sorted(held - claimed)
         ]
         reason = "archived once, but the archive no longer holds it; put the file back into the inbox"
         lost = [Entry(*key, "quarantined", reason) for key in claimed - held.keys()]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from spectral_core.errors import ArchiveError
@@ -22,8 +24,14 @@ def quarantine_path(folder: Path, source: str, sha256: str) -> Path:
     return folder / f"{sha256[:12]}-{tail}"
 
 
-def keep_copy(folder: Path, source: str, sha256: str, data: bytes | memoryview) -> Path:
+def keep_copy(folder: Path, source: str, sha256: str, content: bytes | Mapping[str, bytes]) -> Path:
     """Write the copy aside and rename it into place; a copy that is there already is left alone.
+
+    Args:
+        folder: The quarantine of an archive; made if absent.
+        source: The file's name in the inbox.
+        sha256: Hash of its content.
+        content: Its bytes, or for a folder those of its files by relative name.
 
     Raises:
         ArchiveError: The folder cannot be written.
@@ -34,15 +42,12 @@ def keep_copy(folder: Path, source: str, sha256: str, data: bytes | memoryview) 
     aside = place.with_name(f".{place.name}.{os.getpid()}")
     try:
         folder.mkdir(exist_ok=True)
-        aside.write_bytes(data)
+        _write(aside, content)
         aside.replace(place)
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        _remove(aside)
         raise ArchiveError(
-            str(place),
-            "room for a quarantined file",
-            str(error),
-            "Free space, give permission and try again.",
+            str(place), "room for a quarantined file", str(error), "Free space, give permission and try again."
         ) from None
     return place
 
@@ -50,4 +55,25 @@ def keep_copy(folder: Path, source: str, sha256: str, data: bytes | memoryview) 
 def drop_copies(folder: Path, sha256: str) -> None:
     """Remove the copies of bytes that the archive now holds."""
     for copy in folder.glob(f"{sha256[:12]}-*"):
-        copy.unlink(missing_ok=True)
+        _remove(copy)
+
+
+def hashes_kept(folder: Path) -> set[str]:
+    """List the hashes, each shortened to its first twelve digits, of which the folder holds a copy."""
+    return {copy.name[:12] for copy in folder.glob("[0-9a-f]*-*")}
+
+
+def _write(place: Path, content: bytes | Mapping[str, bytes]) -> None:
+    if isinstance(content, bytes):
+        place.write_bytes(content)
+        return
+    for name, part in content.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(part)
+
+
+def _remove(place: Path) -> None:
+    if place.is_dir():
+        shutil.rmtree(place, ignore_errors=True)
+    else:
+        place.unlink(missing_ok=True)

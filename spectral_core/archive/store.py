@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -84,6 +85,7 @@ class Archive:
         self._lock_wait_s = lock_wait_s
         self._opened: icechunk.Repository | None = None
         self._sources: dict[str, str] = {}
+        self._spectra: Counter[str] = Counter()
         self._rows_known = 0
 
     def __len__(self) -> int:
@@ -109,8 +111,14 @@ class Archive:
             hashes = read_texts(group, "source_sha256", self._rows_known)
             names = read_texts(group, "source", self._rows_known)
             self._sources.update(zip(hashes, names, strict=True))
+            self._spectra.update(hashes)
             self._rows_known += len(hashes)
         return MappingProxyType(self._sources)
+
+    def spectra_by_source(self) -> Mapping[str, int]:
+        """Map the sha256 of every archived file to the number of its spectra."""
+        self.sources()
+        return MappingProxyType(self._spectra)
 
     def axis(self) -> ArchiveAxis | None:
         """Give the axis that every spectrum shares, or None while the archive is empty."""

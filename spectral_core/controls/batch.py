@@ -100,9 +100,7 @@ def _units_cross(design: Design) -> bool:
     return bool(pairs.shape[1] > design.n_units)
 
 
-def _batch_folds_without_shared_units(
-    design: Design, settings: Settings
-) -> tuple[list[Codes], list[Codes]]:
+def _batch_folds_without_shared_units(design: Design, settings: Settings) -> tuple[list[Codes], list[Codes]]:
     """What to hold out and what of it to judge: a batch, and with it its judged units' other spectra."""
     batches = batch_folds(design)
     if not _units_cross(design):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,10 @@ RAW = parse_variant("raw")
 
 @dataclass(frozen=True)
 class Block:
-    """An n × m matrix to classify, its origin, and what deviates from the variant's chain ("" if nothing)."""
+    """An n × m matrix to classify, its number of channels, and what deviates from the chain ("" if nothing)."""
 
     matrix: npt.NDArray[np.floating]
+    n_channels: int
     note: str = ""
 
 
@@ -56,19 +57,21 @@ def make_blocks(
     """
     full, axis = chain.apply(x, regions.axis) if preprocessed is None else preprocessed
     kept = (regions.axis >= axis[0]) & (regions.axis <= axis[-1])  # a chain that crops has left the rest
-    blocks = {"full": Block(full)}
+    blocks = {"full": Block(full, full.shape[1])}
     if bands:
-        blocks |= _cropped(x, regions, "bands", regions.in_band & kept, chain)
+        blocks |= _with_raw(
+            _cropped(x, regions, "bands", regions.in_band & kept, chain), x, regions.in_band & kept
+        )
         blocks |= _cropped(x, regions, "off_band", regions.off_band & kept, chain)
         after = off_band_mask(axis, bands)
         if "off_band" in blocks and not chain.is_identity and after.any():
-            blocks["off_band_after"] = Block(full[:, after])
+            blocks["off_band_after"] = Block(full[:, after], int(after.sum()))
     blocks |= _cropped(x, regions, "blank", regions.blank, chain)
     on_blanks = bool(regions.blanks)
     places = regions.blanks if on_blanks else {"off-band": regions.off_band & kept} if bands else {}
     scalars = nuisance_scalars(x, regions.axis, {k: m for k, m in places.items() if m.any()})
     if scalars.names:
-        blocks["nuisance"] = Block(scalars.values)
+        blocks["nuisance"] = Block(scalars.values, sum(int(m.sum()) for m in places.values()))
     return Blocks(blocks, scalars, "the blanks" if on_blanks else "off-band")
 
 
@@ -78,6 +81,26 @@ def _cropped(
     if not mask.any():
         return {}
     try:
-        return {name: Block(chain.apply(x[:, mask], regions.axis[mask])[0])}
+        return {name: Block(chain.apply(x[:, mask], regions.axis[mask])[0], int(mask.sum()))}
     except SpectraError as error:
-        return {name: Block(x[:, mask], note=f"raw, because {error}")}
+        return {name: Block(x[:, mask], int(mask.sum()), note=f"raw, because {error}")}
+
+
+def _with_raw(found: dict[str, Block], x: npt.NDArray[np.floating], mask: Mask) -> dict[str, Block]:
+    """Show a region as measured beside the region as preprocessed, both with the same weight.
+
+    A normalisation that sees only a cropped band divides its height away; as measured the band still has
+    it. Neither knows anything of the channels outside.
+    """
+    return {
+        name: replace(block, matrix=np.hstack([_weighted(block.matrix), _weighted(x[:, mask])]))
+        for name, block in found.items()
+    }
+
+
+def _weighted(matrix: npt.NDArray[np.floating]) -> Floats:
+    values = np.asarray(matrix, dtype=np.float64)
+    largest = np.abs(values).max(initial=0.0) or 1.0
+    scaled = values / largest
+    spread = float(np.sqrt(((scaled - scaled.mean(axis=0)) ** 2).sum()))
+    return np.asarray(scaled / spread) if spread > 0 else scaled

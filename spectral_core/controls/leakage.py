@@ -18,9 +18,7 @@ class LeakageEvidence:
     optimism: Estimate
 
 
-def examine_replicates(
-    fit: Fit, full: Answer, design: Design, settings: Settings
-) -> LeakageEvidence | None:
+def examine_replicates(fit: Fit, full: Answer, design: Design, settings: Settings) -> LeakageEvidence | None:
     """Compare both kinds of folds on the same spectra; None where no unit has replicates."""
     if not design.has_replicates:
         return None

@@ -28,9 +28,7 @@ class Scalars:
     names: tuple[str, ...]
 
 
-def nuisance_scalars(
-    x: npt.NDArray[np.floating], axis: Floats, regions: Mapping[str, Mask]
-) -> Scalars:
+def nuisance_scalars(x: npt.NDArray[np.floating], axis: Floats, regions: Mapping[str, Mask]) -> Scalars:
     """Compute scalars of each region and standardise them over the spectra, blind to labels.
 
     Per contiguous run of channels: mean intensity and norm, and with at least 8 channels also the

@@ -2,7 +2,7 @@
 
 | classifier | what it is |
 |---|---|
-| `ridge(penalty=1.0)` | ridge on centred class indicators; penalty in units of the audit probe's own |
+| `ridge(penalty=1.0)` | ridge on centred class indicators; 1 leaves n/3 degrees of freedom where d >> n |
 | `pls-da(components=10)` | partial least squares on class indicators, components capped at the rank |
 | `lda(components=10)` | linear discriminants of the first principal components (PCA-LDA), equal priors |
 | `svm-rbf(cost=10.0)` | support vectors on centred spectra, gamma 1 / total variance, balanced |

@@ -103,9 +103,10 @@ def parse_model(text: str) -> Model:
     model = Model(steps)
     try:
         model.build(seed=0)
-    except (TypeError, ValueError) as error:
-        raise StudyError(f"model {text!r}", "arguments that every element accepts", str(error),
-                         "Correct the argument.") from None  # fmt: skip
+    except StudyError as error:
+        raise StudyError(
+            f"model {text!r}, {error.where}", error.expected, error.found, error.remedy
+        ) from None
     return model
 
 

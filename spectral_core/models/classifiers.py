@@ -59,8 +59,8 @@ class RidgeDiscriminant(_ByClassScore):
     """Ridge regression on centred class indicators, thresholds from leave-one-out scores.
 
     Args:
-        penalty: λ in units of the penalty that leaves n·r/(n + r) effective degrees of freedom, the rule of
-            the audit's own probe; neither the unit of intensity nor the labels change it.
+        penalty: λ in units of the one that leaves n·r/(n + 2r) effective degrees of freedom, r the rank: a
+            third of n where d >> n. Neither the unit of intensity nor the labels change it.
     """
 
     def __init__(self, penalty: float = 1.0) -> None:

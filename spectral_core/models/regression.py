@@ -10,11 +10,12 @@ import scipy.optimize
 Floats = npt.NDArray[np.float64]
 
 
-def half_freedom_penalty(eigenvalues: Floats, *, n: int) -> float:
-    """Choose λ so that ridge on n spectra has n·r/(n + r) effective degrees of freedom, r the rank.
+def penalty_unit(eigenvalues: Floats, *, n: int) -> float:
+    """Find the λ that leaves ridge on n spectra n·r/(n + 2r) effective degrees of freedom, r the rank.
 
-    The rule of `spectral_core.probe.penalty`, from the eigenvalues of XᵀX or XXᵀ: half of n where d >> n,
-    near least squares where n >> d, whatever the unit of intensity. It never sees labels.
+    A third of n where d >> n, near least squares where n >> d, whatever the unit of intensity; it never sees
+    labels (effective degrees of freedom: Hastie, Tibshirani & Friedman, The Elements of Statistical Learning,
+    2nd ed., section 3.4.1).
 
     Args:
         eigenvalues: Ascending, of the centred spectra.
@@ -24,7 +25,7 @@ def half_freedom_penalty(eigenvalues: Floats, *, n: int) -> float:
     positive = eigenvalues[eigenvalues > top * max(n, eigenvalues.size) * np.finfo(np.float64).eps]
     if positive.size == 0:
         return 1.0
-    target = n * positive.size / (n + positive.size)
+    target = n * positive.size / (n + 2 * positive.size)
 
     def excess(logarithm: float) -> float:
         return float((positive / (positive + np.exp(logarithm))).sum()) - target
@@ -42,7 +43,7 @@ def ridge_weights(centred: Floats, indicators: Floats, penalty: float) -> tuple[
     Args:
         centred: n × d, columns of mean 0.
         indicators: n × k, one 1 a row.
-        penalty: λ in units of `half_freedom_penalty`.
+        penalty: λ in units of `penalty_unit`.
 
     Returns:
         Weights d × k; left-out scores n × k, less the class shares.
@@ -50,7 +51,7 @@ def ridge_weights(centred: Floats, indicators: Floats, penalty: float) -> tuple[
     n, d = centred.shape
     target = indicators - indicators.mean(axis=0)
     values, vectors = scipy.linalg.eigh(centred @ centred.T if d > n else centred.T @ centred)
-    shrunk = np.clip(values, 0, None) + penalty * half_freedom_penalty(values, n=n)
+    shrunk = np.clip(values, 0, None) + penalty * penalty_unit(values, n=n)
     if d > n:
         dual = vectors @ ((vectors.T @ target) / shrunk[:, None])
         weights, fitted = centred.T @ dual, vectors @ (values[:, None] * (vectors.T @ dual))

@@ -1,18 +1,22 @@
-"""Where blocks of spectra are computed: Dask on threads, on processes, or on a scheduler that runs elsewhere."""
+"""Where blocks of spectra are computed: Dask on threads, on processes, or on a running scheduler."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-import dask
+from dask.base import compute
 from dask.callbacks import Callback
 from dask.delayed import Delayed
 from dask.system import CPU_COUNT
 
 from spectral_core.errors import ArchiveError
+
+# Dask is typed in part only.
+_compute: Callable[..., tuple[int, ...]] = compute
+_callback: Callable[..., AbstractContextManager[Any]] = Callback
 
 Progress = Callable[[int, int], None]
 """Called with the blocks done and all blocks, whenever one is done."""
@@ -42,7 +46,7 @@ def compute_blocks(
     count = min(worker_count(workers), len(blocks))
     with _reporting(blocks, progress):
         if scheduler == "threads" or count == 1:
-            return list(dask.compute(*blocks, scheduler="threads", num_workers=count))
+            return list(_compute(*blocks, scheduler="threads", num_workers=count))
         return _on_processes(blocks, count)
 
 
@@ -53,29 +57,29 @@ def _on_processes(blocks: Sequence[Delayed], count: int) -> list[int]:
 
     try:
         with ProcessPoolExecutor(max_workers=count) as pool:
-            return list(dask.compute(*blocks, scheduler="processes", pool=pool))
+            return list(_compute(*blocks, scheduler="processes", pool=pool))
     except BrokenExecutor as error:
         raise _workers_died("processes", error) from None
 
 
-def _on_running_scheduler(
-    blocks: Sequence[Delayed], address: str, progress: Progress | None
-) -> list[int]:
-    from distributed import Client, KilledWorker, as_completed
+def _on_running_scheduler(blocks: Sequence[Delayed], address: str, progress: Progress | None) -> list[int]:
+    import distributed
 
+    connect: Callable[..., Any] = distributed.Client
+    as_completed: Callable[..., Iterator[Any]] = distributed.as_completed
     try:
-        client = Client(address, timeout="30s", set_as_default=False)
+        client = connect(address, timeout="30s", set_as_default=False)
     except OSError as error:
         raise ArchiveError(f"Dask scheduler {address}", "a running scheduler", f"no answer ({error})",
                            "Start it, or correct compute.scheduler.") from None  # fmt: skip
     with client:
         futures = client.compute(list(blocks))
         try:
-            for done, future in enumerate(as_completed(futures), start=1):
+            for done, future in enumerate(as_completed(futures, loop=client.loop), start=1):
                 future.result()
                 if progress is not None:
                     progress(done, len(blocks))
-        except KilledWorker as error:
+        except distributed.KilledWorker as error:
             raise _workers_died(address, error) from None
         finally:
             client.cancel([future for future in futures if not future.done()])
@@ -94,10 +98,11 @@ def _reporting(blocks: Sequence[Delayed], progress: Progress | None) -> Iterator
             waiting.remove(key)
             progress(len(blocks) - len(waiting), len(blocks))
 
-    with Callback(posttask=posttask):
+    with _callback(posttask=posttask):
         yield
 
 
 def _workers_died(where: str, error: BaseException) -> ArchiveError:
-    return ArchiveError(f"Dask on {where}", "workers that finish their blocks", f"{type(error).__name__}: {error}",
+    found = f"{type(error).__name__}: {error}"
+    return ArchiveError(f"Dask on {where}", "workers that finish their blocks", found,
                         "Look for memory running out, use fewer workers, and run again.")  # fmt: skip

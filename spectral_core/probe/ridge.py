@@ -19,6 +19,7 @@ import scipy.optimize
 from spectral_core.splits import Codes
 
 Floats = npt.NDArray[np.float64]
+_SAME = 1e-10  # centroids closer than this, on the scale of class indicators, are one point
 _BLOCK = 512  # labelings handled together: n × block × classes numbers stay in tens of megabytes
 
 
@@ -133,6 +134,7 @@ def _two_classes(
             # the intercept makes training fits add up to the training labels
             one, zero = ones / n_one, (n_one - ones) / n_zero
             score = (2 * (y_t - residual) - one - zero) / (one - zero)
+            score[:, np.abs(one - zero) < _SAME] = 0.0
         margin = np.clip(np.nan_to_num(np.where(y_t == 1, score, -score), nan=0.0), -1.0, 1.0)
         margin = np.where(np.where(y_t == 1, n_one, n_zero) == 0, -1.0, margin)
         yield fold, np.where(np.where(y_t == 1, n_zero, n_one) == 0, 1.0, margin)
@@ -175,5 +177,6 @@ def _nearest_centroid_margins(scores: Floats, centroids: Floats, own: Codes) -> 
     between = ((centroids[labeling, own] - centroids[labeling, rival]) ** 2).sum(axis=2)
     with np.errstate(invalid="ignore", divide="ignore"):
         margin = np.clip(np.nan_to_num((rival_distance - own_distance) / between, nan=0.0), -1.0, 1.0)
+    margin[between < _SAME**2] = 0.0
     margin = np.where(np.isinf(rival_distance), 1.0, margin)
     return np.where(np.isinf(own_distance), -1.0, margin)

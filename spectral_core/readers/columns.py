@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping, Sequence
 
 from spectral_core.errors import ReadError, offenders
-from spectral_core.readers.stated import UNITS, agree_axis_unit, axis_units, quantity
+from spectral_core.readers.stated import AXIS_WORDS, UNITS, agree_axis_unit, axis_units, quantity
 from spectral_core.spectra import canonical_axis_unit
 
 RESERVED = frozenset({"sample", "channel", "axis", "intensity", "spectrum_id", "source", "source_sha256"})
 """Names that the Spectra contract uses otherwise; a file's or sheet's column of that name gets another."""
 
-_MEASURED = re.compile(r"\b(raw|raw data|dark subtracted|counts|absorbance|transmittance|reflectance|irradiance)\b")
+_MEASURED = frozenset({"raw", "raw data", "dark subtracted"})
 _PARTS = frozenset({"sample", "dark", "reference", "background", "white", "scope", "raw", "raw data"})
 
 
@@ -65,7 +65,8 @@ def axis_column(
     Raises:
         ReadError: No heading agrees with the study's unit, or several do.
     """
-    found = {i: axis_units(units[i]) or axis_units(name) for i, name in enumerate(names) if _heads_axis(name, i)}
+    heads = [i for i, name in enumerate(names) if heads_axis(name, at=i)]
+    found = {i: axis_units(units[i]) or axis_units(names[i]) for i in heads}
     declared = canonical_axis_unit(axis_unit)
     if not found:
         agree_axis_unit(units[0] or names[0], axis_unit, where=f"{where}, column 1")
@@ -77,15 +78,19 @@ def axis_column(
     shifts = [i for i in fitting if "shift" in names[i].lower()]
     fitting = shifts if len(shifts) == 1 else fitting
     if len(fitting) != 1:
-        raise ReadError(where, f"one column of positions in {declared!r}", offenders([names[i] for i in fitting]),
-                        "Export each spectrum with one axis.")  # fmt: skip
+        shown = offenders([names[i] for i in fitting])
+        raise ReadError(
+            where, f"one column of positions in {declared!r}", shown, "Export each spectrum with one axis."
+        )
     return fitting[0], tuple(i for i in found if i != fitting[0])
 
 
-def _heads_axis(name: str, at: int) -> bool:
-    bare = re.sub(r"[(\[].*$", "", name).strip()
-    plain = canonical_axis_unit(name) in UNITS or bool(axis_units(bare)) and " " not in bare.replace("aman s", "")
-    return bool(axis_units(name)) if at == 0 else plain and bare.lower() not in ("x", "axis")
+def heads_axis(name: str, *, at: int) -> bool:
+    """Whether a heading is one of positions; beyond the first column only the plain words for them are."""
+    if at == 0:
+        return bool(axis_units(name))
+    bare = re.sub(r"[(\[].*$", "", name).strip().lower()
+    return canonical_axis_unit(name) in UNITS or (bare in AXIS_WORDS and bare not in ("x", "axis"))
 
 
 def differ_in_quantity(names: Sequence[str], units: Sequence[str]) -> bool:
@@ -96,7 +101,7 @@ def differ_in_quantity(names: Sequence[str], units: Sequence[str]) -> bool:
         return True
     bare = [re.sub(r"\s*(#\s*\d+|[(\[].*)$", "", name).strip().lower() for name in names]
     measured = {quantity(name) or word for name, word in zip(names, bare, strict=True)
-                if quantity(name) or _MEASURED.fullmatch(word)}  # fmt: skip
+                if quantity(name) or word in _MEASURED}  # fmt: skip
     parts = {word for word in bare if word in _PARTS}
     return len(measured | parts) > 1 and bool(measured or (parts & {"sample", "scope"} and len(parts) > 1))
 
@@ -110,15 +115,13 @@ def choose(
         ReadError: None or several fit; they are listed.
     """
     wanted = intensity_unit.strip().lower()
-    fitting = [i for i in among if wanted and names[i].strip().lower() == wanted] or [
-        i for i in among if wanted and quantity(intensity_unit) in _quantities_of(names[i], units[i]) - {""}
-    ]
+    kind = quantity(intensity_unit)
+    fitting = [i for i in among if wanted and names[i].strip().lower() == wanted]
+    fitting = fitting or [i for i in among if kind and kind == (quantity(names[i]) or quantity(units[i]))]
     if len(fitting) != 1:
         found = [f"{names[i]} {units[i]}".strip() for i in (fitting or among)]
-        raise ReadError(where, "one quantity, or a study that says which one", ", ".join(map(repr, found[:12])),
-                        "Set reading.intensity_unit to a quantity or to the heading of one column.")  # fmt: skip
+        raise ReadError(
+            where, "one quantity, or a study that says which one", ", ".join(map(repr, found[:12])),
+            "Set reading.intensity_unit to a quantity or to the heading of one column.",
+        )  # fmt: skip
     return fitting[0]
-
-
-def _quantities_of(name: str, unit: str) -> set[str]:
-    return {quantity(name) or quantity(unit)}

@@ -8,20 +8,20 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from spectral_core.errors import ReadError, offenders
+from spectral_core.errors import ReadError
 from spectral_core.readers import columns
 from spectral_core.readers.layout import Table, find_table, headings
 from spectral_core.readers.stated import agree_axis_unit, agreed_quantity, quantity
-from spectral_core.readers.text import Row, decode_text, decimal_mark, is_number, numbers, split_lines
+from spectral_core.readers.text import Row, decode_text, is_number, numbers, split_lines
 from spectral_core.spectra import make_spectra
 
 
 def read_delimited(data: bytes, *, axis_unit: str, intensity_unit: str, where: str) -> xr.Dataset:
     """Read the spectra of a text file.
 
-    Delimiter (tab, semicolon, bar, comma, white space), decimal mark, metadata lines above the numbers and the
-    layout are found in the content. Headings of spectra in columns become the column `spectrum`; text columns
-    beside spectra in rows are kept as metadata.
+    Delimiter (tab, semicolon, bar, comma, white space), decimal mark, metadata lines above the numbers and
+    the layout are found in the content. Headings of spectra in columns become the column `spectrum`; text
+    columns beside spectra in rows are kept as metadata.
 
     Args:
         data: The file's content.
@@ -60,8 +60,9 @@ def _rows(table: Table, axis_unit: str, intensity_unit: str, where: str) -> xr.D
         {top[1][i] or f"column {i + 1}": [cells[i] for _, cells in table.body] for i in texts}, where=where
     )
     return make_spectra(
-        values[1:], values[0], axis_unit=axis_unit, intensity_unit=intensity_unit, metadata=metadata, where=where
-    )
+        values[1:], values[0], axis_unit=axis_unit, intensity_unit=intensity_unit, metadata=metadata,
+        where=where,
+    )  # fmt: skip
 
 
 def _columns(table: Table, axis_unit: str, intensity_unit: str, where: str) -> xr.Dataset:

@@ -1,9 +1,4 @@
-"""JCAMP-DX: spectra in XYDATA or XYPOINTS, alone or as blocks of a compound file.
-
-The library `jcamp` decodes the ordinates of a line. Records, blocks and repetitions (DUP) are ours, because its
-`read` prints failed checks and goes on, skips lines it does not understand, reads a repetition of more than nine
-as digits, and looks for what a repetition repeats beyond the start of the line.
-"""
+"""JCAMP-DX: spectra in XYDATA or XYPOINTS, alone or as blocks of a compound file."""
 
 from __future__ import annotations
 
@@ -12,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import jcamp
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
 from spectral_core.errors import ReadError, offenders
+from spectral_core.readers.asdf import BROKEN, decode_line
 from spectral_core.readers.stated import agree_axis_field, agreed_quantity
 from spectral_core.readers.text import decode_text, split_lines
 from spectral_core.spectra import make_spectra
@@ -25,12 +20,16 @@ from spectral_core.spectra import make_spectra
 Floats = npt.NDArray[np.float64]
 Lines = list[tuple[int, str]]
 
-_TABLES = ("XYDATA", "XYPOINTS", "PEAKTABLE", "PEAKASSIGNMENTS", "ASSIGNMENTS", "NTUPLES", "DATATABLE", "RADATA")
-_ORDINATES = re.compile(r"[0-9.,+\-eE@A-Ia-i%J-Rj-rS-Zs \t]*")
-_TOKEN = re.compile(r"[@A-Ia-i%J-Rj-rS-Zs+\-]?[0-9.]+|[@A-Ia-i%J-Rj-rS-Zs]|[ ,\t]+|[+\-]")
-_REPEATS = {letter: count for count, letter in enumerate("STUVWXYZs", start=1)}
-_DIFFERENCES = frozenset("%JKLMNOPQRjklmnopqr")
-_BROKEN = "The file is damaged or cut off; export it anew."
+_TABLES = (
+    "XYDATA",
+    "XYPOINTS",
+    "PEAKTABLE",
+    "PEAKASSIGNMENTS",
+    "ASSIGNMENTS",
+    "NTUPLES",
+    "DATATABLE",
+    "RADATA",
+)
 
 
 @dataclass
@@ -47,10 +46,10 @@ class Block:
 
 
 def read_jcamp(data: bytes, *, axis_unit: str, intensity_unit: str, where: str) -> xr.Dataset:
-    """Read the spectra of a JCAMP-DX file; blocks that are no spectra (structures, peak tables) are passed over.
+    """Read the spectra of a JCAMP-DX file.
 
-    Checked are NPOINTS, FIRSTX, LASTX, the abscissa of every line (X-check) and, for difference forms, its first
-    ordinate (Y-check).
+    Blocks that are no spectra (structures, peak tables) are passed over. Checked are NPOINTS, FIRSTX, LASTX,
+    the abscissa of every line (X-check) and, for difference forms, its first ordinate (Y-check).
 
     Args:
         data: The file's content.
@@ -67,7 +66,9 @@ def read_jcamp(data: bytes, *, axis_unit: str, intensity_unit: str, where: str) 
         SpectraError: The axis is not strictly monotonic or an intensity is not finite.
     """
     blocks = _blocks(split_lines(decode_text(data, where=where)), where)
-    spectra = [(block, table) for block in blocks for table in block.tables if table[0] in ("XYDATA", "XYPOINTS")]
+    spectra = [
+        (block, table) for block in blocks for table in block.tables if table[0] in ("XYDATA", "XYPOINTS")
+    ]
     if not spectra:
         kinds = sorted({kind for block in blocks for kind, _, _ in block.tables}) or ["no data"]
         raise ReadError(where, "spectra as XYDATA or XYPOINTS", offenders(kinds),
@@ -107,7 +108,7 @@ def _blocks(lines: Sequence[str], where: str) -> list[Block]:
             open_blocks.append(Block(number))
             blocks.append(open_blocks[-1])
         if not open_blocks:
-            raise ReadError(f"{where}, row {number}", "##TITLE= first", repr(line[:40]), _BROKEN)
+            raise ReadError(f"{where}, row {number}", "##TITLE= first", repr(line[:40]), BROKEN)
         if label == "END":
             open_blocks.pop()
         elif label in _TABLES:
@@ -145,14 +146,18 @@ def _number(block: Block, label: str, where: str, default: float | None = None) 
     except ValueError:
         value = float("nan")
     if not np.isfinite(value) or "_" in text:
-        raise ReadError(f"{where}, row {line}, {label}", "a number", repr(text[:40]) if text else "nothing", _BROKEN)
+        raise ReadError(
+            f"{where}, row {line}, {label}", "a number", repr(text[:40]) if text else "nothing", BROKEN
+        )
     return value
 
 
 def _points(block: Block, where: str) -> int:
     points = _number(block, "NPOINTS", where)
     if points < 1 or points != int(points):
-        raise ReadError(f"{where}, row {block.line}, NPOINTS", "a whole number above 0", f"{points:g}", _BROKEN)
+        raise ReadError(
+            f"{where}, row {block.line}, NPOINTS", "a whole number above 0", f"{points:g}", BROKEN
+        )
     return int(points)
 
 
@@ -164,10 +169,13 @@ def _evenly_spaced(block: Block, lines: Lines, where: str) -> tuple[Floats, Floa
     y: list[float] = []
     differing = False
     for number, line in lines:
-        values, ends_in_difference = _decode(line, points, f"{where}, row {number}")
-        if differing and (len(values) < 2 or values[1] != y[-1]):
-            raise ReadError(f"{where}, row {number}", f"first ordinate {y[-1]:.0f} as the line before ends (Y-check)",
-                            f"{values[1]:.0f}" if len(values) > 1 else "none", _BROKEN)  # fmt: skip
+        values, ends_in_difference = decode_line(line, points, f"{where}, row {number}")
+        # some programs write the closing check as 0
+        closing = len(y) == points and values[1:] == [0.0]
+        if differing and not closing and (len(values) < 2 or values[1] != y[-1]):
+            expected = f"first ordinate {y[-1]:.0f} as the line before ends (Y-check)"
+            found = f"{values[1]:.0f}" if len(values) > 1 else "none"
+            raise ReadError(f"{where}, row {number}", expected, found, BROKEN)
         at = len(y) - differing
         _check_abscissa(values[0] * scale, first + at * step, step, scale, line, f"{where}, row {number}")
         y.extend(values[1 + differing :])
@@ -176,50 +184,14 @@ def _evenly_spaced(block: Block, lines: Lines, where: str) -> tuple[Floats, Floa
             break
     if len(y) != points:
         found = f"{len(y)}" if len(y) < points else f"more, at row {number}"
-        raise ReadError(f"{where}, row {block.line}, NPOINTS", f"{points} ordinates", found, _BROKEN)
+        raise ReadError(f"{where}, row {block.line}, NPOINTS", f"{points} ordinates", found, BROKEN)
     return np.linspace(first, last, points), np.asarray(y) * _number(block, "YFACTOR", where, 1.0)
-
-
-def _decode(line: str, points: int, place: str) -> tuple[list[float], bool]:
-    """Decode abscissa and ordinates of a line; say whether it ends in a difference."""
-    odd = _ORDINATES.match(line)
-    if odd is None or odd.end() != len(line):
-        bad = line[odd.end() if odd else 0]
-        what = "a missing ordinate, '?'" if bad == "?" else repr(bad)
-        raise ReadError(place, "ordinates in AFFN, PAC, SQZ, DIF or DUP form", what, _BROKEN)
-    written, ends_in_difference = _without_repeats(line, points, place)
-    try:
-        values = [float(value) for value in jcamp.parse(written)]
-    except (ValueError, IndexError, TypeError, KeyError, OverflowError):
-        values = []
-    if not values or not np.isfinite(values).all():
-        raise ReadError(place, "an abscissa and ordinates", repr(line[:40]), _BROKEN)
-    return values, ends_in_difference
-
-
-def _without_repeats(line: str, points: int, place: str) -> tuple[str, bool]:
-    """Write every repetition out; say whether the last ordinate is a difference."""
-    if not _DIFFERENCES.intersection(line) and not set(_REPEATS).intersection(line):
-        return line, False
-    out: list[str] = []
-    last = ""
-    for token in _TOKEN.findall(line):
-        if token[0] in _REPEATS:
-            count = int(f"{_REPEATS[token[0]]}{token[1:]}") if token[1:].isdigit() or token[1:] == "" else 0
-            if not last or not 1 <= count <= points or len(out) < 2:
-                raise ReadError(place, "a repetition of the ordinate before", repr(token[:20]), _BROKEN)
-            # a number without a sign needs a delimiter before it
-            out.append((last if last[0] not in "0123456789." else f" {last}") * (count - 1))
-        else:
-            out.append(token)
-            last = token if token.strip(" ,\t") else last
-    return "".join(out), last[:1] in _DIFFERENCES
 
 
 def _check_abscissa(stated: float, expected: float, step: float, scale: float, line: str, place: str) -> None:
     decimals = len(match[1]) if (match := re.match(r"[+-]?[0-9]*\.([0-9]*)", line)) else 0
     if abs(stated - expected) > abs(step) + abs(scale) * 10.0**-decimals:
-        raise ReadError(place, f"abscissa {expected:.6g} (X-check)", f"{stated:.6g}", _BROKEN)
+        raise ReadError(place, f"abscissa {expected:.6g} (X-check)", f"{stated:.6g}", BROKEN)
 
 
 def _pairs(block: Block, lines: Lines, where: str) -> tuple[Floats, Floats]:
@@ -230,27 +202,30 @@ def _pairs(block: Block, lines: Lines, where: str) -> tuple[Floats, Floats]:
         except ValueError:
             values = []
         if not values or "_" in line or not np.isfinite(values).all():
-            raise ReadError(f"{where}, row {number}", "pairs of finite numbers", repr(line[:40]), _BROKEN)
+            raise ReadError(f"{where}, row {number}", "pairs of finite numbers", repr(line[:40]), BROKEN)
         flat.extend(values)
     points = _points(block, where)
     if len(flat) != 2 * points:
-        raise ReadError(f"{where}, row {block.line}, NPOINTS", f"{points} pairs", f"{len(flat)} numbers", _BROKEN)
+        raise ReadError(
+            f"{where}, row {block.line}, NPOINTS", f"{points} pairs", f"{len(flat)} numbers", BROKEN
+        )
     x = np.asarray(flat[0::2]) * _number(block, "XFACTOR", where, 1.0)
     y = np.asarray(flat[1::2]) * _number(block, "YFACTOR", where, 1.0)
     spacing = abs(x[-1] - x[0]) / max(points - 1, 1)
     for label, found in (("FIRSTX", x[0]), ("LASTX", x[-1])):
         stated = _number(block, label, where, float(found))
         if abs(stated - found) > spacing:
-            raise ReadError(f"{where}, row {block.line}, {label}", f"{stated:g}", f"{found:g}", _BROKEN)
+            raise ReadError(f"{where}, row {block.line}, {label}", f"{stated:g}", f"{found:g}", BROKEN)
     return x, y
 
 
 def _require_same_axis(axis: Floats, other: Floats, unit: str, quantity: str, place: str) -> None:
     same = axis.size == other.size and np.allclose(axis, other, rtol=0, atol=1e-6 * np.ptp(axis))
     if not same:
-        raise ReadError(place, f"the axis of the first block ({axis.size} points, {axis[0]:g} to {axis[-1]:g})",
-                        f"{other.size} points, {other[0]:g} to {other[-1]:g}",
-                        "Export the blocks as files of their own; an archive has one axis.")  # fmt: skip
+        expected = f"the axis of the first block ({axis.size} points, {axis[0]:g} to {axis[-1]:g})"
+        found = f"{other.size} points, {other[0]:g} to {other[-1]:g}"
+        remedy = "Export the blocks as files of their own; an archive has one axis."
+        raise ReadError(place, expected, found, remedy)
     if unit != quantity:
         raise ReadError(f"{place}, YUNITS", f"{unit!r} as in the first block", repr(quantity),
                         "Export the blocks as files of their own.")  # fmt: skip
@@ -264,6 +239,6 @@ def _titles(blocks: Sequence[Block]) -> list[str]:
 def _moment(longdate: str) -> str:
     """Give LONGDATE as ISO 8601, "" where it is stated otherwise."""
     try:
-        return datetime.strptime(longdate[:19].replace("  ", " "), "%Y/%m/%d %H:%M:%S").isoformat()  # noqa: DTZ007
+        return datetime.strptime(longdate[:19].replace("  ", " "), "%Y/%m/%d %H:%M:%S").isoformat()
     except ValueError:
         return ""

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -19,8 +20,9 @@ _HARD = ("\t", ";", "|")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,?[0-9]+(?:[eE][+-]?[0-9]+)?")
 _ASIDE = ("#", ">", "%%", "//")
 _IDENTITIES = frozenset({
-    "id", "label", "class", "sample", "name", "spectrum", "file", "filename", "unit", "batch", "replicate", "no",
-    "no.", "nr", "nr.", "index", "number", "row", "plate", "variety", "group", "target", "y", "sample id",
+    "id", "label", "class", "sample", "name", "spectrum", "file", "filename", "unit", "batch", "replicate",
+    "no", "no.", "nr", "nr.", "index", "number", "row", "plate", "variety", "group", "target", "y",
+    "sample id",
 })  # fmt: skip
 
 
@@ -52,6 +54,7 @@ def find_table(lines: Sequence[str], *, axis_unit: str, where: str) -> Table:
     filled = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     if not filled:
         raise ReadError(where, "spectra", "a file without content", "Remove the file or export it anew.")
+    _refuse_repeated_axis(filled, where)
     delimiter = sniff_delimiter([line for _, line in filled])
     rows = [(number, split_cells(line, delimiter, f"{where}, row {number}")) for number, line in filled]
     rows = _without_empty_column(rows, width := _width(rows))
@@ -74,14 +77,17 @@ def sniff_delimiter(lines: Sequence[str]) -> str:
         >>> [sniff_delimiter([line]) for line in ("1,5;2", "1,5\t2,5", "1,5 2,5", "1.5, 2", "1 2")]
         [';', '\t', ' ', ',', ' ']
     """
-    tail = [line for line in lines[len(lines) // 2 :] if not line.lstrip().startswith(_ASIDE)][-60:] or lines[-1:]
+    tail = [line for line in lines[len(lines) // 2 :][-60:] if not line.lstrip().startswith(_ASIDE)] or lines[
+        -1:
+    ]
     needed = 0.8 * len(tail)
     for mark in _HARD:
         if sum(mark in line for line in tail) >= needed:
             return mark
     if sum("," in line for line in tail) < needed:
         return WHITESPACE
-    spaced = sum(len(words := line.split()) > 1 and all(map(_DECIMAL_COMMA.fullmatch, words)) for line in tail)
+    worded = [line.split() for line in tail]
+    spaced = sum(len(words) > 1 and all(map(_DECIMAL_COMMA.fullmatch, words)) for words in worded)
     return WHITESPACE if spaced >= needed else ","
 
 
@@ -115,12 +121,12 @@ def _without_empty_column(rows: list[Row], width: int) -> list[Row]:
     full = [cells for _, cells in rows if len(cells) == width]
     while full and width > 2 and not any(cells[width - 1] for cells in full):
         width -= 1
-    return [(number, cells[:width] if len(cells) > width else cells) for number, cells in rows] if full else rows
+    return [(number, cells[:width]) for number, cells in rows] if full and len(full[0]) > width else rows
 
 
 def _positions_row(rows: Sequence[Row], width: int) -> int | None:
-    """Find the row that heads columns with positions: numbers in order beside a heading or an empty corner."""
-    for at, (row, after) in enumerate(zip(rows, rows[1:], strict=False)):
+    """Find the row of positions above columns: numbers in order beside a heading or an empty corner."""
+    for at, (row, after) in enumerate(pairwise(rows)):
         cells, below = row[1], after[1]
         if len(cells) != width or len(below) != width or is_aside(row):
             continue
@@ -159,11 +165,14 @@ def _under_positions(rows: list[Row], top: int, delimiter: str, axis_unit: str, 
         return Table(tuple(head), tuple(body), True, delimiter)
     if counted and not rows_counted and ordered and cells[0].lower() not in _IDENTITIES:
         return Table(tuple(head), tuple(body), False, delimiter)
-    raise ReadError(
-        f"{where}, row {rows[top][0]}", "spectra in rows or in columns",
-        f"numbers both above ({cells[1]}, {cells[2]}, …) and left ({body[0][1][0]}, …) of the table, which may be an "
-        "excitation-emission matrix", "Head the first column 'id' for spectra in rows; for spectra in columns give "
-        "them names that are no numbers. Matrices are not read as spectra.",
+    raise _matrix(f"{where}, row {rows[top][0]}", cells[1], body[0][1][0])
+
+
+def _matrix(place: str, above: str, left: str) -> ReadError:
+    return ReadError(
+        place, "spectra in rows or in columns",
+        f"numbers both above ({above}, …) and left ({left}, …), as in an excitation-emission matrix",
+        "Head the first column 'id' for spectra in rows; give spectra in columns names that are no numbers.",
     )  # fmt: skip
 
 
@@ -187,17 +196,41 @@ def _in_columns(rows: list[Row], width: int, delimiter: str, where: str) -> Tabl
 
     start = next((i for i, row in enumerate(rows) if is_data(row)), None)
     if start is None:
-        raise ReadError(where, "a table of numbers", "no row of numbers under a heading",
-                        "Export axis and intensity as columns; head spectra in rows with their positions.")  # fmt: skip
+        remedy = "Export axis and intensity as columns; head spectra in rows with their positions."
+        raise ReadError(where, "a table of numbers", "no row of numbers under a heading", remedy)
     head, body = rows[:start], _body(rows[start:], width, where)
     above = next((row for row in reversed(head) if not is_aside(row)), None)
     if above is not None and is_number(above[1][0]) and above[1] != [str(len(body))]:
         if len(above[1]) != width:
             _body([above], width, where)
         bad = next(cell for cell in above[1] if not is_numeric(cell))
-        raise ReadError(f"{where}, row {above[0]}, column {above[1].index(bad) + 1}", "a finite number", repr(bad),
-                        "Repair the file or leave the spectrum out.")  # fmt: skip
+        place = f"{where}, row {above[0]}, column {above[1].index(bad) + 1}"
+        raise ReadError(place, "a finite number", repr(bad), "Repair the file or leave the spectrum out.")
+    _refuse_bare_matrix(body, above, where)
     return Table(tuple(head), tuple(body), False, delimiter)
+
+
+def _refuse_bare_matrix(body: Sequence[Row], above: Row | None, where: str) -> None:
+    """Refuse numbers without headings whose first row ascends or descends like an axis."""
+    number, cells = body[0]
+    if len(cells) < 4 or len(body) < 2 or (above is not None and len(above[1]) == len(cells)):
+        return
+    steps = np.diff([as_float(cell) for cell in cells[1:]])
+    if (steps > 0).all() or (steps < 0).all():
+        raise _matrix(f"{where}, row {number}", cells[1], body[1][1][0])
+
+
+def _refuse_repeated_axis(filled: Sequence[tuple[int, str]], where: str) -> None:
+    """Refuse tables of pairs, each spectrum with an axis of its own."""
+    for number, line in filled[:60]:
+        for mark in (*_HARD, ","):
+            cells = [cell.strip() for cell in line.split(mark)]
+            twice = len(cells) > 3 and len(set(cells)) < len(cells) and Counter(cells).most_common(3)
+            for cell, count in twice or ():
+                if count > 1 and not is_numeric(cell) and axis_units(cell):
+                    found = f"{count} columns {cell!r}"
+                    remedy = "Export every spectrum to a file of its own."
+                    raise ReadError(f"{where}, row {number}", "one axis for all spectra", found, remedy)
 
 
 def headings(table: Table, *, where: str) -> tuple[list[str], list[str]]:
@@ -221,4 +254,4 @@ def _respaced(row: Row, table: Table, where: str) -> list[str]:
 def _is_unit(cell: str) -> bool:
     bare = cell.strip("()[] ")
     bracketed = cell[:1] in ("[", "(") and cell[-1:] in ("]", ")")
-    return not bare or bracketed or bool(axis_units(bare)) or bool(quantity(bare)) or bare in ("%", "a.u.", "au")
+    return not bare or bracketed or bool(axis_units(bare) or quantity(bare)) or bare in ("%", "a.u.", "au")

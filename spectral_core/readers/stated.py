@@ -1,4 +1,4 @@
-"""What a file says about its axis and its quantity, held against what the study declares; never a conversion."""
+"""What a file says about its axis and its quantity, held against what the study declares; never converted."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from spectral_core.spectra import canonical_axis_unit
 UNITS = frozenset({"cm-1", "nm", "um", "eV", "m/z", "THz", "ppm", "channel"})
 """Axis units that are recognised wherever they are written."""
 
-_AXIS_WORDS = {
+AXIS_WORDS = {
     "wavenumber": {"cm-1"}, "wavenumbers": {"cm-1"}, "raman shift": {"cm-1"}, "ramanshift": {"cm-1"},
-    "wavelength": {"nm", "um"}, "wavelengths": {"nm", "um"}, "lambda": {"nm", "um"}, "wave": {"nm", "um", "cm-1"},
+    "wavelength": {"nm", "um"}, "wavelengths": {"nm", "um"}, "lambda": {"nm", "um"},
+    "wave": {"nm", "um", "cm-1"},
     "pixel": {"channel"}, "channel": {"channel"}, "energy": {"eV"}, "frequency": {"THz"},
     "chemical shift": {"ppm"}, "axis": set(UNITS), "x": set(UNITS),
 }  # fmt: skip
+"""Words for an axis, and the units that measure it."""
 
 _QUANTITIES = {
     "absorbance": ("absorbance", "absorbance units", "abs", "abs."),
@@ -24,7 +26,8 @@ _QUANTITIES = {
         "% transmission", "percent transmittance", "percent transmission",
     ),
     "reflectance": (
-        "reflectance", "%r", "% r", "%reflectance", "% reflectance", "percent reflectance", "diffuse reflectance",
+        "reflectance", "%r", "% r", "%reflectance", "% reflectance", "percent reflectance",
+        "diffuse reflectance",
     ),
     "log(1/R)": ("log(1/r)", "log 1/r", "log10(1/r)", "log10 1/r"),
     "kubelka-munk": ("kubelka-munk", "kubelka munk", "kubelka-munk units", "k-m"),
@@ -35,8 +38,9 @@ _QUANTITIES = {
 _BY_WORD = {word: quantity for quantity, words in _QUANTITIES.items() for word in words}
 _BY_LETTER = {"a": "absorbance", "t": "transmittance", "r": "reflectance"}
 _SILENT = frozenset({
-    "", "arbitrary", "arbitrary units", "arbitrary unit", "arb. units", "arb.units", "arb units", "a.u.", "a. u.",
-    "au", "intensity", "relative intensity", "raman intensity", "signal", "value", "y", "unknown", "none",
+    "", "arbitrary", "arbitrary units", "arbitrary unit", "arb. units", "arb.units", "arb units", "a.u.",
+    "a. u.", "au", "intensity", "relative intensity", "raman intensity", "signal", "value", "y", "unknown",
+    "none",
 })  # fmt: skip
 _BRACKETED = re.compile(r"[(\[]([^()\[\]]{1,40})[)\]]\s*$")
 _NUMBERED = re.compile(r"\s*#\s*\d+$")
@@ -46,8 +50,8 @@ def axis_units(text: str) -> frozenset[str]:
     """Give the axis units that a heading admits; empty if it is no heading of an axis.
 
     Example:
-        >>> sorted(axis_units("Wavenumber (cm-1)")), sorted(axis_units("wavelength")), sorted(axis_units("S1"))
-        (['cm-1'], ['nm', 'um'], [])
+        >>> [sorted(axis_units(text)) for text in ("Wavenumber (cm-1)", "wavelength", "leaf 1")]
+        [['cm-1'], ['nm', 'um'], []]
     """
     text = text.strip().strip('"')
     bracketed = _BRACKETED.search(text)
@@ -56,7 +60,7 @@ def axis_units(text: str) -> frozenset[str]:
         if unit in UNITS:
             return frozenset({unit})
     bare = text[: bracketed.start()] if bracketed else text
-    return frozenset(_AXIS_WORDS.get(bare.strip().lower().replace("_", " "), ()))
+    return frozenset(AXIS_WORDS.get(bare.strip().lower().replace("_", " "), ()))
 
 
 def quantity(text: str) -> str:

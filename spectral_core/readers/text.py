@@ -21,8 +21,8 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:[.,][0-9]*)*|[.,][0-9]+)(?:[eEdD][+-]?[0
 _GROUPS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:[.,][0-9]{3})+")
 _MISSING = frozenset({
     "", "nan", "-nan", "na", "n/a", "n.a.", "#n/a", "null", "none", "-", "--", "?", "inf", "-inf", "+inf",
-    "infinity", "-infinity", "+infinity", "#value!", "#div/0!", "#num!", "1.#ind", "-1.#ind", "1.#qnan", "1.#inf",
-    "-1.#inf", "missing", "overflow", "####",
+    "infinity", "-infinity", "+infinity", "#value!", "#div/0!", "#num!", "1.#ind", "-1.#ind", "1.#qnan",
+    "1.#inf", "-1.#inf", "missing", "overflow", "####",
 })  # fmt: skip
 
 
@@ -42,9 +42,15 @@ def decode_text(data: bytes, *, where: str) -> str:
         text = data.decode("latin-1")
     binary = _CONTROL.search(data)
     if binary:
-        raise ReadError(where, "text or a known binary format", f"binary data (byte 0x{binary[0].hex()} at offset "
-                        f"{binary.start()}, first bytes {data[:8].hex(' ')})",
-                        "Export the file as text or JCAMP-DX, or remove it.")  # fmt: skip
+        found = (
+            f"binary data (byte 0x{binary[0].hex()} at offset {binary.start()}, first {data[:8].hex(' ')})"
+        )
+        raise ReadError(
+            where,
+            "text or a known binary format",
+            found,
+            "Export the file as text or JCAMP-DX, or remove it.",
+        )
     return text
 
 
@@ -72,8 +78,7 @@ def decimal_mark(cells: Iterable[str], *, where: str) -> str:
     """Decide between point and comma by the evidence of all cells; "." if neither occurs.
 
     Only a number that no thousand separators could have made ("0,5", "12,34", "1234,500") is evidence for a
-    decimal comma. A decimal point needs none, being the usual one, unless whole numbers stand beside it and every
-    other number could be a grouped one ("987" and "1.001").
+    decimal comma. A decimal point needs none, being the usual one; see `refuse_grouped_points`.
 
     Raises:
         ReadError: Both marks occur, or thousand separators, or the evidence decides nothing.
@@ -96,7 +101,7 @@ def decimal_mark(cells: Iterable[str], *, where: str) -> str:
 
 
 def refuse_grouped_points(columns: Sequence[Sequence[str]], *, where: str) -> None:
-    """Refuse columns whose every point may part thousands while whole numbers stand beside them."""
+    """Refuse numbers whose every point may part thousands, beside whole ones ("987" and "1.001")."""
     pointed = [cell for column in columns for cell in column if "." in cell]
     if not pointed or not all(_GROUPS.fullmatch(cell) for cell in pointed):
         return

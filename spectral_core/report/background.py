@@ -7,7 +7,7 @@ from typing import Any
 
 from spectral_core.report.markup import Markup, join, table, tag
 from spectral_core.report.typography import ABSENT, number, prose, share
-from spectral_core.report.words import ALWAYS_UNKNOWN, CAUTIONS, GLOSSARY, LITERATURE, VERDICTS
+from spectral_core.report.words import ALWAYS_UNKNOWN, CAUTIONS, GLOSSARY, LITERATURE, NOT_DECLARED, VERDICTS
 
 Part = Mapping[str, Any]
 _UNITS_DECLARED = "Units were declared: spectra of one unit are never split between fitting and testing."
@@ -26,7 +26,6 @@ def design_html(report: Part) -> Markup:
         [[label, number(size.get("spectra")), number(size.get("units"))] for label, size in classes.items()],
         caption="Classes",
     ) if classes else None  # fmt: skip
-    declared = design.get("unit_declared")
     unit = _UNITS_DECLARED if design.get("unit_declared") else _UNITS_UNDECLARED
     told = tag("p", unit) if "unit_declared" in design else None
     return join(told, by_class, _batches(design) if design else None, _settings(report))
@@ -36,10 +35,13 @@ def _batches(design: Part) -> Markup:
     batches: Mapping[str, Mapping[str, Any]] = design.get("batches") or {}
     if not batches:
         return tag("p", "No batch was declared, so neither session, day nor instrument could be tested.")
-    labels = list(dict.fromkeys([*(design.get("classes") or {}), *(k for row in batches.values() for k in row)]))
+    labels = list(
+        dict.fromkeys([*(design.get("classes") or {}), *(k for row in batches.values() for k in row)])
+    )
     rows = [[name, *[_cell(row.get(label)) for label in labels]] for name, row in batches.items()]
     lone = [name for name, row in batches.items() if sum(1 for count in row.values() if count) == 1]
-    note = (f"{len(lone)} of {len(batches)} batches hold a single class; within such a batch nothing can be compared."
+    note = (f"{len(lone)} of {len(batches)} batches hold a single class; within such a batch nothing can be "
+            f"compared."
             if lone else "Every batch holds more than one class.")  # fmt: skip
     return join(table(["Batch", *labels], rows, caption="Units of each class in each batch"), tag("p", note))
 
@@ -50,9 +52,12 @@ def _cell(count: object) -> str:
 
 def _settings(report: Part) -> Markup | None:
     settings = report.get("settings") or {}
-    names = {"delta": "δ, smallest gain worth having", "alpha": "α, error level", "n_permutations": "Permutations",
-             "n_folds": "Folds", "seed": "Seed"}  # fmt: skip
-    rows = [[names.get(key, key), number(value) if key != "seed" else str(value)] for key, value in settings.items()]
+    names = {"delta": "δ, smallest gain worth having", "alpha": "α, error level",
+             "n_permutations": "Permutations", "n_folds": "Folds", "seed": "Seed"}  # fmt: skip
+    rows = [
+        [names.get(key, key), number(value) if key != "seed" else str(value)]
+        for key, value in settings.items()
+    ]
     chance = (report.get("design") or {}).get("chance")
     rows += [["Chance", share(chance, digits=3)]] if chance is not None else []
     return table(["Setting", "Value"], rows, caption="Settings of the audit") if rows else None
@@ -62,20 +67,28 @@ def limits_html(report: Part) -> Markup:
     """Say what was not tested and why, and what no audit of spectra alone can know."""
     design, regions = report.get("design") or {}, report.get("regions") or {}
     missing = [
-        (design.get("unit_declared") is False, "Whether some spectra are replicates of one specimen: no unit was declared."),
-        (bool(design) and not design.get("batches"), "Whether session, day or instrument carries the class: no batch was declared."),
-        ("regions" in report and not regions.get("bands"), "Whether the accuracy is chemistry: no band was declared."),
-        ("regions" in report and not regions.get("blanks"), "Whether regions without chemistry tell the classes apart: no blank was declared."),
-    ]  # fmt: skip
+        (design.get("unit_declared") is False, NOT_DECLARED["unit"]),
+        (bool(design) and not design.get("batches"), NOT_DECLARED["batch"]),
+        ("regions" in report and not regions.get("bands"), NOT_DECLARED["bands"]),
+        ("regions" in report and not regions.get("blanks"), NOT_DECLARED["blanks"]),
+    ]
     asked = [
-        tag("li", tag("b", str(item.get("check", "")).replace("_", " ")), f": {prose(str(item.get('why') or ABSENT))}")
+        tag(
+            "li",
+            tag("b", str(item.get("check", "")).replace("_", " ")),
+            f": {prose(str(item.get('why') or ABSENT))}",
+        )
         for item in report.get("not_asked") or []
     ]
     return join(
         tag("h3", "Not tested, and why") if asked else None,
         tag("ul", *asked) if asked else None,
         tag("h3", "What this report does not know"),
-        tag("ul", *[tag("li", text) for holds, text in missing if holds], *[tag("li", t) for t in ALWAYS_UNKNOWN]),
+        tag(
+            "ul",
+            *[tag("li", text) for holds, text in missing if holds],
+            *[tag("li", t) for t in ALWAYS_UNKNOWN],
+        ),
     )
 
 
@@ -91,7 +104,11 @@ def meaning_html(report: Part) -> Markup:
     return join(
         tag("dl", *rows, class_="verdicts"),
         tag("h3", "Words"),
-        tag("dl", *[tag("div", tag("dt", word), tag("dd", text)) for word, text in GLOSSARY], class_="glossary"),
+        tag(
+            "dl",
+            *[tag("div", tag("dt", word), tag("dd", text)) for word, text in GLOSSARY],
+            class_="glossary",
+        ),
         tag("h3", "Four cautions"),
         tag("ol", *[tag("li", tag("b", head), " ", text) for head, text in CAUTIONS], class_="cautions"),
     )
@@ -107,9 +124,8 @@ def provenance_html(report: Part) -> Markup:
     provenance: Part = report.get("provenance") or {}
     names = {"study": "Study", "study_digest": "Study digest", "archive_snapshot": "Archive snapshot",
              "prefect_flow_run_id": "Prefect flow run", "mlflow_run_id": "MLflow run"}  # fmt: skip
-    hidden = {"versions", "command"}
-    rows = [[names.get(key, key.replace("_", " ")), tag("code", str(value))] for key, value in provenance.items()
-            if key not in hidden and value not in (None, "")]  # fmt: skip
+    shown = {k: v for k, v in provenance.items() if k not in ("versions", "command") and v not in (None, "")}
+    rows = [[names.get(key, key.replace("_", " ")), tag("code", str(value))] for key, value in shown.items()]
     rows += [["offband", str(report["offband_version"])]] if report.get("offband_version") else []
     rows += [[str(k), str(v)] for k, v in (provenance.get("versions") or {}).items() if k != "offband"]
     rows += [["Made", str(report["created_at"])]] if report.get("created_at") else []

@@ -76,7 +76,9 @@ def _lanes(regions: list[Region], frame: Frame) -> list[int]:
         start, width = frame.span(*region.interval)
         half = _CHARACTER * (len(region.name) + 4) / 2 / _NOMINAL * 100
         ends = (start + width / 2 - half, start + width / 2 + half)
-        lane = next((i for i, row in enumerate(taken) if all(ends[1] < a or ends[0] > b for a, b in row)), len(taken))
+        lane = next(
+            (i for i, row in enumerate(taken) if all(ends[1] < a or ends[0] > b for a, b in row)), len(taken)
+        )
         if lane == len(taken):
             taken.append([])
         taken[lane].append(ends)
@@ -111,28 +113,36 @@ def _legend(means: MeanSpectra, report: Part) -> Markup:
         line = tag("line", x1="1", x2="33", y1="6", y2="6", class_=line_class(i))
         sample = tag("svg", line, width="34", height="12", aria_hidden="true")
         size = classes.get(label) or {}
-        of = ", ".join(counted(size[k], noun) for k, noun in (("units", "unit"), ("spectra", "spectrum")) if k in size)
+        of = ", ".join(
+            counted(size[k], noun) for k, noun in (("units", "unit"), ("spectra", "spectrum")) if k in size
+        )
         items.append(tag("li", sample, label, tag("span", f" ({of})", class_="quiet") if of else None))
     return tag("ul", *items, class_="legend")
 
 
 def _reader() -> Markup:
-    slider = tag("input", type="range", min="0", max="1", step="1", value="0", aria_label="Position on the axis")
+    slider = tag(
+        "input", type="range", min="0", max="1", step="1", value="0", aria_label="Position on the axis"
+    )
     return tag("div", slider, tag("output", aria_live="off"), class_="reader", hidden=True)
 
 
 def _caption(means: MeanSpectra, regions: list[Region]) -> Markup:
     kinds = {r.kind for r in regions}
+    spread = any(sd.any() for sd in means.sd.values())
+    thinned = (
+        f"Curves are drawn with fewer points than the {means.axis.size:,} channels but keep the highest and "
+        "the lowest of every stretch; all numbers come from all channels."
+    )
     parts = [
-        "Lines: class means" + ("; tint: ± 1 standard deviation." if any(s.any() for s in means.sd.values()) else "."),
-        "Blue, lettered: declared bands." if "band" in kinds else None,
-        "Hatched, numbered: declared blanks." if "blank" in kinds else None,
-        "Grey: off-band; white beside a band: its guard, which counts as neither." if "band" in kinds else None,
-        f"Curves are drawn with fewer points than the {means.axis.size:,} channels but keep every local extreme; all "
-        "numbers come from all channels." if means.axis.size > _POINTS else None,
-    ]  # fmt: skip
+        (True, "Lines: class means; tint: ± 1 standard deviation." if spread else "Lines: class means."),
+        ("band" in kinds, "Blue, lettered: declared bands."),
+        ("blank" in kinds, "Hatched, numbered: declared blanks."),
+        ("band" in kinds, "Grey: off-band; white beside a band: its guard, which counts as neither."),
+        (means.axis.size > _POINTS, thinned),
+    ]
     return tag("figcaption", tag("strong", "Figure 2. Mean spectra of the classes, as stored. "),
-               " ".join(part for part in parts if part))  # fmt: skip
+               " ".join(text for holds, text in parts if holds))  # fmt: skip
 
 
 def _key(regions: list[Region], unit: str) -> Markup:
@@ -140,8 +150,8 @@ def _key(regions: list[Region], unit: str) -> Markup:
         return tag("p", "No band and no blank was declared.", class_="nothing")
     items = [
         tag("li", tag("span", r.key, class_=f"chip {r.kind}"), " ", tag("b", r.name), " ",
-            tag("span", interval(r.interval, unit), class_="nowrap"), f" – {prose(r.note)}" if r.note else None,
-            tag("span", f" ({r.kind})", class_="quiet"))
+            tag("span", interval(r.interval, unit), class_="nowrap"),
+            f" – {prose(r.note)}" if r.note else None, tag("span", f" ({r.kind})", class_="quiet"))
         for r in regions
     ]  # fmt: skip
     return tag("ul", *items, class_="region-key")
@@ -157,10 +167,14 @@ def _zooms(means: MeanSpectra, regions: list[Region]) -> Markup | None:
             picture = tag("svg", tag("title", f"Mean spectra, {region.name}"),
                           *axes(frame, part, most=4, titles=False), curves(part, frame, most=_ZOOM_POINTS),
                           role="img", class_="plot")  # fmt: skip
-            panels.append(tag("div", title, tag("div", picture, class_="bandmap"), class_=f"zoom {region.kind}"))
+            panels.append(
+                tag("div", title, tag("div", picture, class_="bandmap"), class_=f"zoom {region.kind}")
+            )
     if not panels:
         return None
-    blank = " A difference between classes inside a blank is not chemistry, however small it looks in figure 2."
+    blank = (
+        " A difference between classes inside a blank is not chemistry, however small it looks in figure 2."
+    )
     caption = tag("figcaption", tag("strong", "Figure 3. The same means, each region at its own scale."),
                   blank if any(r.kind == "blank" for r in regions) else None)  # fmt: skip
     return tag("figure", tag("div", *panels, class_="zooms"), caption, class_="spectra")

@@ -14,7 +14,7 @@ from typing import Any
 from spectral_core.errors import AuditError, offenders
 from spectral_core.report.page import render_html
 
-# a raw line break never occurs inside a JSON text, so a match is a list of numbers (and nulls) and nothing else
+# a raw line break never occurs inside a JSON text: a match is a list of numbers (and nulls), nothing else
 _NUMBERS = re.compile(r"\[\n\s*([-+.\deE,\snul]+?)\n\s*\]")
 
 

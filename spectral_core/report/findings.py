@@ -7,7 +7,17 @@ from typing import Any
 
 from spectral_core.report.markup import Markup, join, table, tag
 from spectral_core.report.opening import findings_list
-from spectral_core.report.typography import ABSENT, bounds, is_interval, is_number, number, p_value, prose, share, signed
+from spectral_core.report.typography import (
+    ABSENT,
+    bounds,
+    is_interval,
+    is_number,
+    number,
+    p_value,
+    prose,
+    share,
+    signed,
+)
 from spectral_core.report.words import FURTHER_PROBES, PROBES, VERDICTS
 
 Part = Mapping[str, Any]
@@ -26,7 +36,7 @@ def variants_html(report: Part) -> Markup:
           *[share(_probe(v, code).get("balanced_accuracy"), digits=3) for code in PROBES]] for v in variants],
         caption="Balanced accuracy of each variant", numeric_from=2,
     ) if len(variants) > 1 else None  # fmt: skip
-    return join(overview, *[_variant(v, report, unfolded=i == 0) for i, v in enumerate(variants)])
+    return join(overview, *[_variant(v, unfolded=i == 0) for i, v in enumerate(variants)])
 
 
 def verdict_name(verdict: object) -> str:
@@ -47,9 +57,14 @@ def models_html(report: Part) -> Markup | None:
          *[_metric(key, (m.get("metrics") or {}).get(key)) for key in metrics]]
         for m in models
     ]  # fmt: skip
-    head = ["Model", "Variant", "Judged by", *[tag("code", key) for key in metrics]]
+    head = ["Model", "Variant", "Judged by", *[_breakable(key) for key in metrics]]
     return table(list(head), rows, caption="Models, with units kept together unless the name says otherwise",
                  numeric_from=3)  # fmt: skip
+
+
+def _breakable(name: str) -> Markup:
+    first, *rest = name.split("_")
+    return tag("code", first, *[part for word in rest for part in ("_", tag("wbr"), word)])
 
 
 def _metric(key: str, value: object) -> str:
@@ -60,17 +75,19 @@ def _probe(variant: Part, code: str) -> Part:
     return (variant.get("probes") or {}).get(code) or {}
 
 
-def _variant(variant: Part, report: Part, *, unfolded: bool) -> Markup:
+def _variant(variant: Part, *, unfolded: bool) -> Markup:
     title = join(tag("code", str(variant.get("variant", ""))), f" – {verdict_name(variant.get('verdict'))}")
     named = [(word, variant.get(key) or []) for key, word in (("reasons", "Reasons"), ("caveats", "Caveats"))]
-    lists = [join(tag("h4", word), findings_list(found, {}, class_=word.lower())) for word, found in named if found]
+    lists = [
+        join(tag("h3", word), findings_list(found, {}, class_=word.lower())) for word, found in named if found
+    ]
     return tag(
-        "details", tag("summary", title), *lists, _probes(variant, report), _differences(variant), _checks(variant),
+        "details", tag("summary", title), *lists, _probes(variant), _differences(variant), _checks(variant),
         open=unfolded, class_="variant",
     )  # fmt: skip
 
 
-def _probes(variant: Part, report: Part) -> Markup | None:
+def _probes(variant: Part) -> Markup | None:
     named = {**PROBES, **FURTHER_PROBES}
     found = {code: probe for code in named if (probe := _probe(variant, code))}
     if variant.get("random_folds"):

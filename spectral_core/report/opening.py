@@ -16,7 +16,9 @@ def opening_html(report: Part) -> Markup:
     """Show verdict, reasons and next step, to be read without scrolling."""
     verdict = str(report.get("verdict") or "unknown")
     words = VERDICTS.get(verdict)
-    summary = report.get("summary") or (words.means if words else "This report names a verdict unknown to offband.")
+    summary = report.get("summary") or (
+        words.means if words else "This report names a verdict unknown to offband."
+    )
     reasons: Sequence[Part] = report.get("reasons") or []
     return tag(
         "section",
@@ -70,8 +72,9 @@ def _facts(report: Part) -> Markup:
     design, settings = report.get("design") or {}, report.get("settings") or {}
     counts = [
         (design.get("n_spectra"), "spectrum"), (design.get("n_units"), "unit"),
-        (len(design.get("classes") or {}) or None, "class"), (len(design.get("batches") or {}) or None, "batch"),
-        (design.get("n_channels"), "channel"), (len(report.get("variants") or []) or None, "variant"),
+        (len(design.get("classes") or {}) or None, "class"),
+        (len(design.get("batches") or {}) or None, "batch"), (design.get("n_channels"), "channel"),
+        (len(report.get("variants") or []) or None, "variant"),
         (settings.get("n_permutations"), "permutation"),
     ]  # fmt: skip
     facts = [counted(count, noun) for count, noun in counts if is_number(count)]

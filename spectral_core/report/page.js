@@ -39,7 +39,7 @@
     const inside = data.regions.filter(([, , low, high]) => low <= x && x <= high);
     const where = inside.map(([kind, name]) => ` (${kind} ${name})`).join("");
     const values = Object.entries(data.mean).map(([label, mean]) =>
-      `${label} ${mean[index] === null ? "–" : String(Number(mean[index].toPrecision(3))).replaceAll("-", "−")}`);
+      `${label} ${mean[index] === null ? "–" : String(Number(mean[index].toPrecision(4))).replaceAll("-", "−")}`);
     output.textContent = `${written.format(x)} ${data.unit}${where}: ${values.join(" · ")}`;
     slider.value = String(turned ? last - index : index);
     slider.setAttribute("aria-valuetext", output.textContent);

@@ -9,7 +9,13 @@ from importlib.resources import files
 from typing import Any
 
 from spectral_core.report.accuracies import accuracy_figure_html
-from spectral_core.report.background import design_html, limits_html, literature_html, meaning_html, provenance_html
+from spectral_core.report.background import (
+    design_html,
+    limits_html,
+    literature_html,
+    meaning_html,
+    provenance_html,
+)
 from spectral_core.report.band_map import band_map_html
 from spectral_core.report.findings import models_html, variants_html, verdict_name
 from spectral_core.report.markup import Markup, tag
@@ -42,7 +48,12 @@ def render_html(report: Part) -> str:
         tag("link", rel="icon", href="data:,"),
         tag("style", Markup(style)),
     )  # fmt: skip
-    body = tag("body", _masthead(report, study), tag("main", *_sections(report), class_=_layout(report)), tag("script", Markup(script)))
+    body = tag(
+        "body",
+        _masthead(report, study),
+        tag("main", *_sections(report), class_=_layout(report)),
+        tag("script", Markup(script)),
+    )
     return f"<!doctype html>\n{tag('html', head, body, lang='en-GB')}\n"
 
 
@@ -67,8 +78,8 @@ def _sections(report: Part) -> list[Markup]:
 
 
 def _masthead(report: Part, study: str) -> Markup:
-    links = {"spectra": "Spectra", "caveats": "Caveats", "checks": "Checks", "design": "Design", "limits": "Not tested",
-             "meaning": "Meaning", "provenance": "Provenance"}  # fmt: skip
+    links = {"spectra": "Spectra", "caveats": "Caveats", "checks": "Checks", "design": "Design",
+             "limits": "Not tested", "meaning": "Meaning", "provenance": "Provenance"}  # fmt: skip
     nav = tag("nav", *[tag("a", text, href=f"#{to}") for to, text in links.items()], aria_label="Contents")
     made = str(report.get("created_at") or "")[:10]
     return tag("header", tag("p", tag("b", "offband"), " audit report", f" · {study}" if study else "",

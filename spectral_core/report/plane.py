@@ -35,8 +35,9 @@ def axes(frame: Frame, means: MeanSpectra, *, most: int = 9, titles: bool = True
     factor = power_of_ten(exponent) if exponent else ""
     if titles:
         drawn.append(tag("text", axis_title(means.axis_unit), x="50%", y="100%", dy="38", class_="title"))
-        drawn.append(tag("svg", tag("text", f"{quantity} {factor}".rstrip(), transform="translate(-46,0) rotate(-90)",
-                                    class_="title"), x="0", y="50%", class_="turned"))  # fmt: skip
+        turned = tag("text", f"{quantity} {factor}".rstrip(), transform="translate(-46,0) rotate(-90)",
+                     class_="title")  # fmt: skip
+        drawn.append(tag("svg", turned, x="0", y="50%", class_="turned"))
     elif factor:
         drawn.append(tag("text", factor, x="-7", y="0", dy="-4", class_="y"))
     return drawn
@@ -51,8 +52,8 @@ def curves(means: MeanSpectra, frame: Frame, *, most: int) -> Markup:
                 outline = [*_points(frame, x, mean + sd), *_points(frame, x[::-1], (mean - sd)[::-1])]
                 areas.append(tag("path", d="M" + "L".join(outline) + "Z", class_=f"sd k{i % 8}"))
             lines.append(tag("path", d="M" + "L".join(_points(frame, x, mean)), class_=line_class(i)))
-    return tag("svg", *areas, *lines, viewBox=f"0 0 {_GRAIN} {_GRAIN}", preserveAspectRatio="none", width="100%",
-               height="100%")  # fmt: skip
+    return tag("svg", *areas, *lines, viewBox=f"0 0 {_GRAIN} {_GRAIN}", preserveAspectRatio="none",
+               width="100%", height="100%")  # fmt: skip
 
 
 def line_class(i: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +42,7 @@ def tick_labels(at: list[float]) -> tuple[list[str], int]:
     exponent = math.floor(math.log10(largest)) if largest else 0
     exponent = exponent if exponent < -3 or exponent > 5 else 0
     scaled = [t / 10.0**exponent for t in at]
-    step = min((b - a for a, b in zip(scaled, scaled[1:], strict=False)), default=abs(scaled[0]) or 1.0)
+    step = min((b - a for a, b in pairwise(scaled)), default=abs(scaled[0]) or 1.0)
     places = max(0, -math.floor(math.log10(step) + 1e-9))
     return [f"{t:,.{places}f}".replace("-", "−") for t in scaled], exponent
 
@@ -95,7 +96,7 @@ def thin(values: Floats, *, most: int) -> npt.NDArray[np.intp]:
     edges = np.linspace(0, values.size, most // 2 + 1).astype(np.intp)
     kept = {
         int(a + extreme)
-        for a, b in zip(edges[:-1], edges[1:], strict=True)
+        for a, b in pairwise(edges.tolist())
         for extreme in (np.argmin(values[a:b]), np.argmax(values[a:b]))
     }
     return np.array(sorted(kept), dtype=np.intp)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import os
 import re
 import subprocess
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -56,6 +60,22 @@ def pins() -> dict[str, str]:
     return {canonicalize_name(match[1]): match[2] for match in found if match}
 
 
+def top_level_imports() -> set[tuple[str, str]]:
+    """(file, package) of every import from outside the project and the standard library."""
+    found = set()
+    for path in (p for floor in ("spectral_core", "tasks", "flows") for p in (ROOT / floor).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names = [node.module]
+            else:
+                continue
+            found |= {(path.relative_to(ROOT).as_posix(), name.split(".")[0]) for name in names}
+    own = {"spectral_core", "tasks", "flows", *sys.stdlib_module_names}
+    return {(where, top) for where, top in found if top not in own}
+
+
 def targets() -> set[str]:
     return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
 
@@ -105,14 +125,18 @@ def test_every_requirement_has_a_pin_that_satisfies_it() -> None:
         )
 
 
-def test_what_the_package_needs_is_enough_for_what_it_imports() -> None:
-    """Distribution and command are called `offband`: an import that no requirement brings fails elsewhere."""
-    source = "\n".join(p.read_text(encoding="utf-8") for d in ("spectral_core", "tasks", "flows")
-                       for p in (ROOT / d).rglob("*.py"))  # fmt: skip
-    not_required = re.findall(
-        r"^\s*(?:import|from) (netCDF4|cftime|setuptools|pip|pytest|requests)\b", source, re.M
-    )
-    assert not not_required
+def test_every_import_is_of_something_required() -> None:
+    """Core dependencies and extras as in the design: what another package brings may leave with it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    required = map(Requirement, [*project["dependencies"], *project["optional-dependencies"]["vendor"]])
+    names = {canonicalize_name(name) for each in required for name in (each.name, *each.extras)}
+    bringers = packages_distributions()
+    strangers = [
+        f"{where}: {top}"
+        for where, top in sorted(top_level_imports())
+        if not names & {canonicalize_name(name) for name in bringers.get(top, ())}
+    ]
+    assert not strangers, "imported, but not required in pyproject.toml:\n" + "\n".join(strangers)
 
 
 def test_the_documents_name_only_targets_that_the_makefile_has() -> None:
@@ -130,6 +154,7 @@ def test_the_documents_name_only_targets_that_the_makefile_has() -> None:
 
 def test_the_continuous_integration_runs_the_test_command_of_the_readme() -> None:
     """`.ci/run` calls the README's test command."""
+    assert os.access(ROOT / ".ci" / "run", os.X_OK), "chmod +x .ci/run"
     assert "make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     assert "make test" in (ROOT / "README.md").read_text(encoding="utf-8")
 

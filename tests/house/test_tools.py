@@ -31,7 +31,7 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("command", [("check",), ("format", "--check")], ids=" ".join)
 def test_ruff_finds_nothing(command: tuple[str, ...], tmp_path: Path) -> None:
     """ruff and mypy (strict) pass and are part of the tests."""
-    done = run("-m", "ruff", *command, "--cache-dir", str(tmp_path), ".")
+    done = run("-m", "ruff", *command, "--cache-dir", str(tmp_path), "--output-format", "concise", ".")
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -1,0 +1,65 @@
+"""The inbox as ingestion sees it: which sources lie there, by what name, and whether they have changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from spectral_core.archive.ledger import Stat
+from spectral_core.readers import is_source
+
+
+@dataclass(frozen=True)
+class Found:
+    """A source in the inbox: its name relative to the inbox, its path, and its stat when it was found."""
+
+    name: str
+    path: Path
+    stat: Stat
+
+
+def find_sources(inbox: Path, *, skip: Sequence[Path | None] = ()) -> tuple[list[Found], dict[str, str]]:
+    """List the sources in a folder and the folders in it, by name; links to folders are not followed.
+
+    Args:
+        inbox: Where to look.
+        skip: Files and folders to leave out.
+
+    Returns:
+        The sources, and for each folder that cannot be listed the reason.
+    """
+    root = inbox.resolve()
+    left_out = {path.resolve() for path in skip if path is not None}
+    found: list[Found] = []
+    unreadable: dict[str, str] = {}
+
+    def note(error: OSError) -> None:
+        unreadable[_name(Path(error.filename), root) + "/"] = f"the folder cannot be listed: {error.strerror}"
+
+    for folder, folders, names in os.walk(root, onerror=note):
+        here = Path(folder)
+        sources = {name for name in folders if is_source(here / name)}
+        folders[:] = [name for name in folders if name not in sources and here / name not in left_out]
+        for path in (here / name for name in (*sources, *names)):
+            if path not in left_out and is_source(path) and (stat := stat_of(path)) is not None:
+                found.append(Found(_name(path, root), path, stat))
+    return sorted(found, key=lambda source: source.name), unreadable
+
+
+def stat_of(path: Path) -> Stat | None:
+    """Take the stat of a file, or of all files in a folder as one; None if it is gone."""
+    try:
+        stats = [path.stat()]
+        if path.is_dir():
+            stats = [member.stat() for member in path.rglob("*")]
+    except OSError:
+        return None
+    newest = max((s.st_mtime_ns for s in stats), default=0), max((s.st_ctime_ns for s in stats), default=0)
+    return Stat(sum(s.st_size for s in stats), *newest)
+
+
+def _name(path: Path, root: Path) -> str:
+    # a name that is not UTF-8 must still reach the ledger
+    return os.fsencode(path.relative_to(root).as_posix()).decode("utf-8", "backslashreplace")

@@ -1,0 +1,58 @@
+"""Audit a snapshot and write the reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spectral_core.archive import open_archive
+from spectral_core.audit import audit_study
+from spectral_core.study import Study
+from tasks.policy import pure_task
+from tasks.progress import Progress
+
+
+@dataclass(frozen=True)
+class Audited:
+    """An audit's outcome, and where its reports lie; `reasons` and `caveats` are (code, message)."""
+
+    verdict: str
+    summary: str
+    reasons: tuple[tuple[str, str], ...]
+    caveats: tuple[tuple[str, str], ...]
+    report_html: Path
+    report_json: Path
+
+
+def results_folder(study: Study, snapshot: str) -> Path:
+    """Give the one folder for the results of a study on a snapshot; the same run writes the same folder."""
+    return study.results / f"{snapshot[:10]}-{study.digest()[:10]}"
+
+
+@pure_task(name="audit snapshot")
+def audit_snapshot(
+    study: Study, snapshot: str, *, models: Sequence[dict[str, Any]], origin: dict[str, str]
+) -> Audited:
+    """Audit the spectra of a snapshot and write report.json and report.html.
+
+    Args:
+        study: What is claimed.
+        snapshot: The archive's snapshot.
+        models: What the report shows of each trained model.
+        origin: Entries of the report's provenance: the runs and the command that made it.
+    """
+    dataset = open_archive(study.archive).open(snapshot)
+    report = audit_study(study, dataset, snapshot=snapshot, progress=Progress("auditing"))
+    provenance = {**report.to_dict()["provenance"], **origin}
+    report = report.with_content(models=list(models), provenance=provenance)
+    folder = results_folder(study, snapshot)
+    return Audited(
+        report.verdict,
+        report.summary,
+        tuple((reason.code, reason.message) for reason in report.reasons),
+        tuple((caveat.code, caveat.message) for caveat in report.caveats),
+        report.save_html(folder / "report.html"),
+        report.save_json(folder / "report.json"),
+    )
