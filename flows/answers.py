@@ -12,11 +12,11 @@ from flows.servers import mlflow_command, prefect_command
 
 if TYPE_CHECKING:
     from flows.doctor import Finding
-    from flows.pipeline import PipelineResult
     from flows.terminal import Terminal
     from spectral_core.ingest import IngestReport
     from spectral_core.study import Study
     from tasks.auditing import Audited
+    from tasks.runs import PipelineResult
 
 MOST_QUARANTINED = 5
 _COLUMNS = {
@@ -75,7 +75,9 @@ def _ingestion_lines(study: Study, report: IngestReport) -> list[str]:
 
 
 def _models_table(models: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table(title="Balanced accuracy of the models", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    table = Table(
+        title="Balanced accuracy of the models", title_justify="left", box=None, padding=(0, 2, 0, 0)
+    )
     table.add_column("variant")
     table.add_column("model")
     for heading in _COLUMNS.values():

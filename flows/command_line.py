@@ -86,7 +86,8 @@ def audit(
         from flows.running import checked_study, run_audit
 
         plan = checked_study(study, archived=True)
-        _exit_unless(fail_unless, answer_audit(terminal, plan, run_audit(terminal, plan, snapshot)))
+        audited = run_audit(terminal, plan, study, snapshot)
+        _exit_unless(fail_unless, answer_audit(terminal, plan, audited))
 
 
 @app.command(epilog="Example: offband doctor study.toml")
@@ -109,7 +110,7 @@ def _run(terminal: Terminal, study: Path, fail_unless: FailUnless) -> None:
     from flows.running import checked_study, run_pipeline
 
     plan = checked_study(study)
-    _exit_unless(fail_unless, answer_pipeline(terminal, plan, run_pipeline(terminal, plan)))
+    _exit_unless(fail_unless, answer_pipeline(terminal, plan, run_pipeline(terminal, plan, study)))
 
 
 def _exit_unless(wanted: FailUnless, verdict: str) -> None:

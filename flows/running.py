@@ -16,10 +16,10 @@ from spectral_core.samples import load_samples
 from spectral_core.study import Study, load_study
 
 if TYPE_CHECKING:
-    from flows.pipeline import PipelineResult
     from flows.terminal import Terminal
     from spectral_core.ingest import IngestReport
     from tasks.auditing import Audited
+    from tasks.runs import PipelineResult
 
 
 def checked_study(study_file: Path, *, archived: bool = False) -> Study:
@@ -67,7 +67,8 @@ def run_audit(terminal: Terminal, study: Study, study_file: Path, snapshot: str 
         from flows.audit import audit
 
         name = snapshot or opened.snapshot()
-        return audit(study, name, command=_command("audit", study_file, "--snapshot", name))
+        origin = {"command": _command("audit", study_file, "--snapshot", name)}
+        return audit(study, name, origin=origin)
 
 
 @contextmanager

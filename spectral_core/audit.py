@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spectral_core.audit_report import AuditReport, Subject, VariantReport, report_on
-from spectral_core.caveats import caveat_codes
+from spectral_core.caveats import explain_caveats
 from spectral_core.checks import list_checks
 from spectral_core.controls.batch import examine_batches, fewest_permutations
 from spectral_core.controls.blocks import Blocks, make_blocks
@@ -18,8 +18,9 @@ from spectral_core.controls.nuisance import scalar_aucs
 from spectral_core.errors import AuditError
 from spectral_core.evidence import Answer, Fit, Labelings, Settings, adjust, ask, difference, fit_block
 from spectral_core.inference import Estimate
-from spectral_core.messages import Places, explain
+from spectral_core.messages import Places
 from spectral_core.preprocessing import Chain, parse_variant
+from spectral_core.reasons import explain_reasons
 from spectral_core.regions import Intervals, locate_regions
 from spectral_core.spectra import canonical_axis_unit, check_axis, check_finite
 from spectral_core.splits import Design, count_permutations, make_design, permuted_codes, unit_folds
@@ -87,16 +88,12 @@ def audit_classifier(
     x, positions = _matrix(X, axis)
     design = make_design(y, unit=unit, batch=batch)
     if design.n != x.shape[0]:
-        raise AuditError(
-            "y", f"{x.shape[0]} labels, one for each row of X", f"{design.n}", "Pass one for each row."
-        )
+        raise AuditError("y", f"{x.shape[0]} labels, one for each row of X", f"{design.n}", "Pass one for each row.")
     places = Places(canonical_axis_unit(axis_unit), dict(bands or {}), dict(blank or {}))
     return audit_variants(x, positions, design, places, [parse_variant(preprocess)], settings)
 
 
-def audit_study(
-    study: Study, dataset: xr.Dataset, *, snapshot: str, progress: Progress | None = None
-) -> AuditReport:
+def audit_study(study: Study, dataset: xr.Dataset, *, snapshot: str, progress: Progress | None = None) -> AuditReport:
     """Audit every variant of a study on the spectra of an archive snapshot.
 
     Args:
@@ -110,15 +107,11 @@ def audit_study(
     """
     found = str(dataset["axis"].attrs.get("units", ""))
     if found != study.reading.axis_unit:
-        raise AuditError(
-            "archive, axis", f"unit {study.reading.axis_unit}", found or "no unit", "Correct the study."
-        )
+        raise AuditError("archive, axis", f"unit {study.reading.axis_unit}", found or "no unit", "Correct the study.")
     settings = _settings(**study.audit.model_dump(exclude={"model_permutations", "permutations", "folds"}),
                          n_permutations=study.audit.permutations, n_folds=study.audit.folds)  # fmt: skip
     x, axis = _matrix(dataset["intensity"], dataset["axis"].values)
-    columns = {
-        name: dataset[name].values if getattr(study.samples, name) else None for name in ("unit", "batch")
-    }
+    columns = {name: dataset[name].values if getattr(study.samples, name) else None for name in ("unit", "batch")}
     design = make_design(dataset["label"].values, **columns)
     places = Places(study.reading.axis_unit, study.band_intervals(), study.blank_intervals())
     chains = [parse_variant(text) for text in study.variants]
@@ -173,9 +166,7 @@ def _cases(
             progress(done + 1, len(jobs))
     adjusted = adjust(answers, anywhere, within)
     return [
-        Case(
-            _evidence(variant, fits[variant], adjusted, found, design, labelings, settings), design, settings
-        )
+        Case(_evidence(variant, fits[variant], adjusted, found, design, labelings, settings), design, settings)
         for variant, found in blocks.items()
     ]
 
@@ -208,17 +199,14 @@ def _evidence(
 
 def _report_on_variant(case: Case, places: Places) -> VariantReport:
     judgement = judge(case)
-    needed = judgement.units_needed
-    reasons = tuple(explain(code, case, places, units_needed=needed) for code in judgement.codes)
-    caveats = tuple(explain(code, case, places) for code in caveat_codes(case, reasons=judgement.codes))
+    reasons = explain_reasons(judgement, case, places)
+    caveats = explain_caveats(case, places, reasons=judgement.codes)
     return VariantReport(case, judgement.verdict, reasons, caveats, list_checks(case))
 
 
 def _labelings(design: Design, settings: Settings) -> Labelings:
     def drawn(within_batch: bool) -> npt.NDArray[np.intp]:
-        permuted = permuted_codes(
-            design, n=settings.n_permutations, seed=settings.seed, within_batch=within_batch
-        )
+        permuted = permuted_codes(design, n=settings.n_permutations, seed=settings.seed, within_batch=within_batch)
         return np.column_stack([design.codes, permuted])
 
     enough = count_permutations(design, within_batch=True) >= fewest_permutations(settings.alpha)
@@ -246,7 +234,5 @@ def _settings(n_permutations: int, delta: float, alpha: float, n_folds: int, see
         ("alpha", alpha, 1e-4, 0.499), ("n_folds", n_folds, 2, 1_000), ("seed", seed, 0, 2**63),
     ):  # fmt: skip
         if not low <= value <= high:
-            raise AuditError(
-                name, f"a number from {low:g} to {high:g}", f"{value:g}", "Correct the argument."
-            )
+            raise AuditError(name, f"a number from {low:g} to {high:g}", f"{value:g}", "Correct the argument.")
     return Settings(int(n_permutations), float(delta), float(alpha), int(n_folds), int(seed))

@@ -104,9 +104,7 @@ class AuditReport:
         return str(self.content["summary"])
 
     def __str__(self) -> str:
-        return (
-            f"{self.verdict}: {', '.join(reason.code for reason in self.reasons) or 'no reason against it'}"
-        )
+        return f"{self.verdict}: {', '.join(reason.code for reason in self.reasons) or 'no reason against it'}"
 
     def to_dict(self) -> dict[str, Any]:
         """Give the content of report.json."""
@@ -161,9 +159,7 @@ class AuditReport:
         )
 
 
-def report_on(
-    subject: Subject, settings: Settings, variants: Sequence[VariantReport], verdict: str
-) -> AuditReport:
+def report_on(subject: Subject, settings: Settings, variants: Sequence[VariantReport], verdict: str) -> AuditReport:
     """Put the variants' reports together: reasons of the variants that share the overall verdict."""
     deciding = [v for v in variants if v.verdict == verdict]
     reasons, reason_rows = _gather({v.case.evidence.variant: v.reasons for v in deciding})

@@ -10,7 +10,13 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from spectral_core.inference import (
-    Estimate, balanced_mean, class_weights, credit, holm_between_groups, permutation_p, step_down_max_t,
+    Estimate,
+    balanced_mean,
+    class_weights,
+    credit,
+    holm_between_groups,
+    permutation_p,
+    step_down_max_t,
 )  # fmt: skip
 from spectral_core.probe import centred_gram, choose_penalty, hat_matrix, held_out_margins
 from spectral_core.splits import Codes, Design

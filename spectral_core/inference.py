@@ -51,7 +51,7 @@ def class_weights(design: Design, codes: Codes) -> Floats:
 
 def credit(margin: Floats, n_classes: int) -> Floats:
     """Turn margins into credit for a correct class: 1 or 0, and 1/C on the border."""
-    return np.where(margin > 0, 1.0, np.where(margin == 0, 1.0 / n_classes, 0.0))
+    return np.asarray(np.where(margin > 0, 1.0, np.where(margin == 0, 1.0 / n_classes, 0.0)))
 
 
 def permutation_p(observed: float, null: Floats) -> float:
@@ -79,7 +79,7 @@ def step_down_max_t(observed: Floats, null: Floats) -> Floats:
     raw = (1 + (successive >= observed[order, None] - 1e-12).sum(axis=1)) / (1 + null.shape[1])
     adjusted = np.empty_like(raw)
     adjusted[order] = np.maximum.accumulate(raw[::-1])[::-1]
-    return adjusted
+    return np.asarray(adjusted)
 
 
 def holm_between_groups(groups: Sequence[Floats]) -> list[Floats]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from spectral_core.archive import (
@@ -17,23 +16,29 @@ from spectral_core.archive import (
     Entry,
     Ledger,
     Stat,
+    State,
     axis_of,
     check_claimable,
     create_archive,
     drop_copies,
+    hashes_kept,
     is_archive,
     keep_copy,
     most_frequent_axis,
-    open_archive,
-)
-from spectral_core.errors import ArchiveError, OffbandError, ReadError, SheetError
-from spectral_core.readers import Source, is_source, open_source, read_spectra
+)  # fmt: skip
+from spectral_core.archive.inbox import Found, check_inbox, find_sources, stat_of
+from spectral_core.archive.labels import StatedLabels, correct_metadata
+from spectral_core.archive.stack import stack
+from spectral_core.errors import ArchiveError, OffbandError, ReadError
+from spectral_core.readers import Source, open_source, read_spectra
 from spectral_core.samples import SampleTable, join_samples, load_samples
-from spectral_core.spectra import make_spectra
 from spectral_core.study import Study
 
 BATCH_BYTES = 64 * 2**20
 """A batch is committed when its files and spectra take this much memory, however few the files."""
+
+TICK_NS = 2 * 10**9
+"""A file that changed less than this ago may change again unseen, on the coarsest clock of a file system."""
 
 Progress = Callable[[int, int], None]
 
@@ -102,17 +107,19 @@ def ingest_inbox(study: Study, *, batch_files: int = 500, progress: Progress | N
             nothing at all could be archived.
         SheetError: The sample sheet is unusable, or names files that are neither in inbox nor archive.
     """
-    inbox = _checked_inbox(study)
+    check_inbox(study.inbox, study.archive)
     check_claimable(study.archive)
-    found, unreadable = find_sources(inbox, skip=(study.samples.sheet, study.results))
+    found, unreadable = find_sources(study.inbox, skip=(study.samples.sheet, study.results))
     table = load_samples(study.samples)
     table.check_files(_names_present(study.archive, found))
     archive = create_archive(study.archive)
     with Ledger(archive.path / "ledger.sqlite") as ledger:
-        relabelled = _catch_up(archive, ledger, table)
+        with archive.writing():
+            ledger.reconcile(archive.sources(), archive.spectra_by_source(), archive.snapshot())
+            relabelled = correct_metadata(archive, table)
         ingestion = _Ingestion(study, table, archive, ledger)
         for folder, reason in unreadable.items():
-            ingestion.refuse(Found(folder, inbox / folder, Stat(0, 0, 0)), None, f"{folder}: {reason}")
+            ingestion.refuse(Found(folder, study.inbox / folder, Stat(0, 0, 0)), None, f"{folder}: {reason}")
         ingestion.take(found, batch_files=batch_files, progress=progress or (lambda done, total: None))
     return ingestion.report(relabelled)
 
@@ -126,6 +133,7 @@ class _Ingestion:
         self._entries: list[Entry] = []
         self._stats: dict[str, tuple[Stat, str]] = {}
         self._batch: list[Prepared] = []
+        self._labels = StatedLabels(table)
         self._known = archive.sources()
         self._copies = hashes_kept(self._quarantine)
         self._new = self._already = self._duplicates = self._spectra = 0
@@ -153,11 +161,13 @@ class _Ingestion:
         unread, seen = [], []
         for file in found:
             stat, sha = stats.get(file.name, (None, ""))
-            if stat == file.stat and sha in self._known:
-                self._count_known(file.name, self._known[sha])
-                seen.append((file.name, sha))
-            else:
+            holder = self._known.get(sha) if stat == file.stat else None
+            if holder is None or (holder != file.name and self._labels.contradiction(file.name, holder)):
                 unread.append(file)
+                continue
+            seen.append((file.name, sha))
+            self._already += holder == file.name
+            self._duplicates += holder != file.name
         self._ledger.touch(seen)
         return unread
 
@@ -171,7 +181,7 @@ class _Ingestion:
             file = replace(file, stat=stat)
             self._remember(file, source.sha256)
             if source.sha256 in self._known:
-                self._settle(file, source.sha256, self._known[source.sha256])
+                self._settle(file, source, self._known[source.sha256])
                 return None
             spectra = read_spectra(source, **self._study.reading.model_dump())
             spectra = join_samples(self._table, spectra)
@@ -187,9 +197,9 @@ class _Ingestion:
         """Keep a copy of the file in quarantine, and its reason for the ledger."""
         sha = "" if source is None else source.sha256
         if source is not None:
-            keep_copy(self._quarantine, file.name, sha, source.data or source.entries)
+            keep_copy(self._quarantine, file.name, sha, source.entries or source.data)
         self._refused[file.name] = reason
-        self._entries.append(Entry(file.name, sha, "quarantined", reason, file.stat.size, file.stat.mtime_ns))
+        self._entries.append(_entry(file, sha, "quarantined", reason=reason))
 
     def _commit(self) -> None:
         with self._archive.writing():
@@ -202,18 +212,18 @@ class _Ingestion:
                 sha = prepared.source.sha256
                 holder = fitting[sha].found.name if sha in fitting else self._known.get(sha)
                 if holder is not None:
-                    self._settle(prepared.found, sha, holder)
+                    self._settle(prepared.found, prepared.source, holder)
                 elif axis is not None and not axis.fits(prepared.axis):
                     self.refuse(prepared.found, prepared.source, str(_misfit(prepared, axis)))
                 else:
                     fitting[sha] = prepared
-            if fitting:
-                self._store(list(fitting.values()))
+            if axis is not None and fitting:
+                self._store(list(fitting.values()), axis)
             self._write_ledger()
         self._batch.clear()
 
-    def _store(self, fitting: Sequence[Prepared]) -> None:
-        snapshot = self._archive.append(stack([prepared.spectra for prepared in fitting]))
+    def _store(self, fitting: Sequence[Prepared], axis: ArchiveAxis) -> None:
+        snapshot = self._archive.append(stack([prepared.spectra for prepared in fitting], axis))
         for prepared in fitting:
             file, spectra = prepared.found, prepared.spectra.sizes["sample"]
             self._entries.append(
@@ -232,18 +242,16 @@ class _Ingestion:
         self._new += len(fitting)
         self._known = self._archive.sources()
 
-    def _settle(self, file: Found, sha: str, holder: str) -> None:
-        self._count_known(file.name, holder)
-        state, reason = (
-            ("archived", "") if holder == file.name else ("duplicate", f"the same bytes as {holder}")
-        )
-        self._entries.append(Entry(file.name, sha, state, reason, file.stat.size, file.stat.mtime_ns))
-
-    def _count_known(self, name: str, holder: str) -> None:
-        if name == holder:
+    def _settle(self, file: Found, source: Source, holder: str) -> None:
+        if file.name == holder:
             self._already += 1
+            self._entries.append(_entry(file, source.sha256, "archived"))
+        elif (contradiction := self._labels.contradiction(file.name, holder)) is not None:
+            self.refuse(file, source, contradiction)
         else:
             self._duplicates += 1
+            reason = f"the same bytes as {holder}"
+            self._entries.append(_entry(file, source.sha256, "duplicate", reason=reason))
 
     def _remember(self, file: Found, sha: str) -> None:
         # what changed a moment ago may change again within one tick of the clock
@@ -268,7 +276,7 @@ class _Ingestion:
             ArchiveError: The archive is still empty.
         """
         if not self._known:
-            raise self._nothing_archived()
+            raise _nothing_archived(self._study.inbox, self._refused, self._waiting)
         return IngestReport(
             new=self._new, already_archived=self._already, duplicates=self._duplicates,
             quarantined=tuple(self._refused.items()), waiting=tuple(self._waiting), relabelled=relabelled,
@@ -276,28 +284,15 @@ class _Ingestion:
         )  # fmt: skip
 
 
-def _checked_inbox(study: Study) -> Path:
-    inbox, archive = study.inbox.resolve(), study.archive.resolve()
-    if inbox == archive or inbox in archive.parents or archive in inbox.parents:
-        raise StudyError("archive and inbox", "two folders, neither within the other", f"{archive} and {inbox}",
-                         "Keep the archive outside the inbox.")  # fmt: skip
-    if not study.inbox.is_dir() or not os.access(study.inbox, os.R_OK | os.X_OK):
-        found = (
-            "a file"
-            if study.inbox.is_file()
-            else "no permission"
-            if study.inbox.exists()
-            else "no such folder"
-        )
-        raise StudyError(
-            f"inbox {study.inbox}", "a readable folder", found, "Create or mount it, or correct the path."
-        )
-    return study.inbox
+def _entry(
+    file: Found, sha: str, state: State, *, reason: str = "", snapshot: str = "", spectra: int = 0
+) -> Entry:
+    return Entry(file.name, sha, state, reason, file.stat.size, file.stat.mtime_ns, snapshot, spectra)
 
 
 def _names_present(path: Path, found: Sequence[Found]) -> set[str]:
     present = {file.name for file in found}
-    return present.union(open_archive(path).sources().values()) if is_archive(path) else present
+    return present.union(create_archive(path).sources().values()) if is_archive(path) else present
 
 
 def _misfit(prepared: Prepared, axis: ArchiveAxis) -> ReadError:
@@ -305,27 +300,11 @@ def _misfit(prepared: Prepared, axis: ArchiveAxis) -> ReadError:
                      "Export it on that axis, or keep it in an archive of its own.")  # fmt: skip
 
 
-def stack(parts: Sequence[xr.Dataset]) -> xr.Dataset:
-    """Put the spectra of several files, all on one axis, into one dataset; a column that one lacks is "" there.
-
-    Args:
-        parts: Spectra datasets; the first gives the axis.
-    """
-    names = dict.fromkeys(
-        str(n) for part in parts for n, v in part.variables.items() if v.dims == ("sample",)
-    )
-    columns = {
-        name: [
-            text
-            for part in parts
-            for text in (
-                part.variables[name].values if name in part.variables else [""] * part.sizes["sample"]
-            )
-        ]
-        for name in names
-    }
-    axis = axis_of(parts[0])
-    intensity = np.concatenate([part.variables["intensity"].values for part in parts])
-    return make_spectra(
-        intensity, axis.positions, axis_unit=axis.unit, intensity_unit=axis.intensity_unit, metadata=columns
+def _nothing_archived(inbox: Path, refused: Mapping[str, str], waiting: Sequence[str]) -> ArchiveError:
+    reasons = [*refused.values(), *(f"{name} is still being written" for name in waiting)]
+    hidden = len(reasons) - 3
+    more = f"; and {hidden} more ({len(reasons)} in all)" if hidden > 0 else ""
+    found = f"only files that cannot be: {'; '.join(reasons[:3])}{more}" if reasons else "no files"
+    return ArchiveError(
+        str(inbox), "files that can be archived", found, "Add files, or correct them or the study."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -38,9 +39,7 @@ class Regions:
         return _union(self.blanks, self.axis.size)
 
 
-def locate_regions(
-    axis: npt.NDArray[np.float64], *, axis_unit: str, bands: Intervals, blanks: Intervals
-) -> Regions:
+def locate_regions(axis: npt.NDArray[np.float64], *, axis_unit: str, bands: Intervals, blanks: Intervals) -> Regions:
     """Find the channels of each declared interval; its ends belong to it.
 
     Args:
@@ -53,12 +52,8 @@ def locate_regions(
         AuditError: An interval holds no channel of the axis or reaches beyond it, is reversed, or a blank
             overlaps a band.
     """
-    band_masks = {
-        name: _mask(axis, interval, f"band {name!r}", axis_unit) for name, interval in bands.items()
-    }
-    blank_masks = {
-        name: _mask(axis, interval, f"blank {name!r}", axis_unit) for name, interval in blanks.items()
-    }
+    band_masks = {name: _mask(axis, interval, f"band {name!r}", axis_unit) for name, interval in bands.items()}
+    blank_masks = {name: _mask(axis, interval, f"blank {name!r}", axis_unit) for name, interval in blanks.items()}
     for blank, blank_mask in blank_masks.items():
         for band, band_mask in band_masks.items():
             if (blank_mask & band_mask).any():
@@ -106,4 +101,4 @@ def segments(axis: npt.NDArray[np.float64], *, gap: float = 1.5) -> list[slice]:
     after = np.concatenate([steps[1:], [steps[-2]]])
     cuts = np.flatnonzero(steps > gap * np.minimum(before, after)) + 1
     edges = [0, *cuts.tolist(), axis.size]
-    return [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [slice(a, b) for a, b in pairwise(edges)]

@@ -70,7 +70,9 @@ class SampleTable:
         close = difflib.get_close_matches(missing[0], sorted(there), n=1)
         hint = f"Did you mean {close[0]!r}? " if close else ""
         raise SheetError(
-            f"{self.where}, column {self.samples.file}", "files of the inbox", f"{offenders(missing)} not there",
+            f"{self.where}, column {self.samples.file}",
+            "files of the inbox",
+            f"{offenders(missing)} not there",
             f"{hint}Correct the names, add the files, or set samples.allow_missing = true.",
         )  # fmt: skip
 
@@ -95,7 +97,8 @@ def load_samples(samples: Samples) -> SampleTable:
     rows: dict[Key, Metadata] = {}
     for line, cells in body:
         if len(cells) != len(header[1]):
-            raise SheetError(f"{where}, row {line}", f"{len(header[1])} cells as in the first row", f"{len(cells)}",
+            expected = f"{len(header[1])} cells as in the first row"
+            raise SheetError(f"{where}, row {line}", expected, f"{len(cells)}",
                              "Add or remove delimiters; quote texts that hold one.")  # fmt: skip
         row = {name: cells[i] for name, i in columns.items()}
         key = (_file(row[samples.file], f"{where}, row {line}, column {samples.file}"), row.get(SPECTRUM, ""))
@@ -173,7 +176,8 @@ def _own_rows(dataset: xr.Dataset, samples: Samples, sources: Sequence[str]) -> 
     coordinates = [str(name) for name, c in dataset.coords.items() if c.dims == ("sample",)]
     missing = [name for name, stored in own.items() if stored not in coordinates]
     if missing:
-        raise SheetError(sources[0], f"the columns {offenders(missing)} in the file", f"columns {coordinates}",
+        expected = f"the columns {offenders(missing)} in the file"
+        raise SheetError(sources[0] if sources else "spectra", expected, f"columns {coordinates}",
                          "Name a sample sheet or a pattern in the study.")  # fmt: skip
     columns = {name: [str(v).strip() for v in dataset[stored].values] for name, stored in own.items()}
     rows = [{name: column[i] for name, column in columns.items()} for i in range(len(sources))]
@@ -200,8 +204,11 @@ def _checked(row: Metadata, samples: Samples, where: str) -> Metadata:
         try:
             datetime.fromisoformat(moment)
         except ValueError:
-            raise SheetError(f"{where}, column {samples.acquired_at}", "a time as in ISO 8601, 2026-01-31T09:30",
-                             repr(moment), "Rewrite the time.") from None  # fmt: skip
+            place, expected = (
+                f"{where}, column {samples.acquired_at}",
+                "a time as in ISO 8601, 2026-01-31T09:30",
+            )
+            raise SheetError(place, expected, repr(moment), "Rewrite the time.") from None
     return row
 
 
@@ -239,7 +246,8 @@ def _columns(header: tuple[int, list[str]], samples: Samples, where: str) -> dic
     missing = [name for name in wanted if name not in names]
     if missing:
         known = ", ".join(name for name in names if name)
-        raise SheetError(f"{where}, row {line}", f"the columns {offenders(list(wanted))}", f"no {offenders(missing)}",
+        expected = f"the columns {', '.join(map(repr, wanted))}"
+        raise SheetError(f"{where}, row {line}", expected, f"no {offenders(missing)}",
                          f"The sheet has {known}: correct [samples] in the study, or the sheet.")  # fmt: skip
     return {name: i for i, name in enumerate(names) if name}
 

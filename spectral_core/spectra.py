@@ -79,9 +79,7 @@ def make_spectra(
     coords: dict[str, Any] = {"axis": ("channel", positions, {"units": canonical_axis_unit(axis_unit)})}
     for name, column in columns.items():
         if len(column) != n:
-            raise SpectraError(
-                f"{where}, column {name}", f"{n} values", f"{len(column)}", "Give one a spectrum."
-            )
+            raise SpectraError(f"{where}, column {name}", f"{n} values", f"{len(column)}", "Give one a spectrum.")
         coords[name] = ("sample", np.array([str(v) for v in column], dtype=object))
     dataset = xr.Dataset(
         {"intensity": (("sample", "channel"), values.astype(np.float32), {"units": intensity_unit})},
@@ -126,9 +124,7 @@ def check_axis(axis: npt.NDArray[np.float64], *, where: str) -> None:
                            "Sort the channels and remove duplicates.")  # fmt: skip
 
 
-def check_finite(
-    intensity: npt.NDArray[np.floating[Any]], axis: npt.NDArray[np.float64], *, where: str
-) -> None:
+def check_finite(intensity: npt.NDArray[np.floating[Any]], axis: npt.NDArray[np.float64], *, where: str) -> None:
     """Refuse NaN and infinite intensities; name the first spectrum and channel and the total."""
     bad = ~np.isfinite(intensity)
     if bad.any():

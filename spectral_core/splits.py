@@ -142,9 +142,7 @@ def _column(
         return None
     column = _texts(values, name)
     if column.size != n:
-        raise AuditError(
-            name, f"{n} values, one for each spectrum", f"{column.size}", "Pass one for each spectrum."
-        )
+        raise AuditError(name, f"{n} values, one for each spectrum", f"{column.size}", "Pass one for each spectrum.")
     return None if (column == "").all() else column
 
 

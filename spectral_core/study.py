@@ -57,9 +57,7 @@ class Samples(_Part):
             try:
                 groups = set(re.compile(self.pattern).groupindex)
             except re.error as error:
-                raise ValueError(
-                    f"pattern as a regular expression, found {self.pattern!r} ({error})"
-                ) from None
+                raise ValueError(f"pattern as a regular expression, found {self.pattern!r} ({error})") from None
             missing = [name for name in self.wanted() if name not in groups]
             if missing:
                 raise ValueError(f"pattern with the named groups {missing}, found groups {sorted(groups)}")
@@ -145,8 +143,7 @@ class Study(_Part):
             for band_name, band in self.bands.items():
                 if blank.interval[0] <= band.interval[1] and band.interval[0] <= blank.interval[1]:
                     raise ValueError(
-                        f"blanks without declared chemistry, found blank {blank_name!r} overlapping band "
-                        f"{band_name!r}"
+                        f"blanks without declared chemistry, found blank {blank_name!r} overlapping band {band_name!r}"
                     )
         return self
 
@@ -235,9 +232,7 @@ def _as_study_error(error: ValidationError, where: Path) -> StudyError:
         return StudyError(place, "a value", "nothing", "Add the key.")
     message = str(first["msg"]).removeprefix("Value error, ")
     expected, _, found = message.partition(", found ")
-    return StudyError(
-        place, expected[:1].lower() + expected[1:], found or repr(first["input"]), "Correct the value."
-    )
+    return StudyError(place, expected[:1].lower() + expected[1:], found or repr(first["input"]), "Correct the value.")
 
 
 def _model_at(loc: tuple[int | str, ...]) -> type[BaseModel] | None:

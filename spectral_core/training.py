@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import scipy.linalg
 from sklearn.pipeline import Pipeline
 from sklearn.utils.parallel import Parallel, delayed
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from spectral_core.errors import AuditError, OffbandError
 from spectral_core.models import Model
@@ -60,6 +61,14 @@ class TrainedModel:
         recalls = {f"recall_{name}": value for name, value in self.recall.items()}
         association = {"p_association": self.p_association} if self.permutations else {}
         return {**accuracies, **association, **recalls, "fit_seconds": self.fit_seconds}
+
+    def to_frame(self, design: Design, *, spectrum_ids: Sequence[str]) -> pd.DataFrame:
+        """Give one row a spectrum: id, label, and for both kinds of folds the prediction and the fold."""
+        names = np.asarray(design.classes)
+        columns: dict[str, object] = {"spectrum_id": list(spectrum_ids), "label": names[design.codes]}
+        for kind, codes in self.predictions.items():
+            columns |= {f"predicted_{kind}": names[codes], f"fold_{kind}": self.folds[kind]}
+        return pd.DataFrame(columns)
 
     def __str__(self) -> str:
         said = f"balanced accuracy {self.balanced_accuracy['unit_folds']:.3f}, p = {self.p_association:.3g}"

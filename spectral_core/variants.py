@@ -6,6 +6,7 @@ Derived data, rebuilt at will and never half there: a variant is written aside a
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
@@ -209,9 +210,7 @@ def _store_block(
     try:
         out, positions = chain.apply(x, axis)
     except SpectraError as error:
-        if not start:
-            raise
-        where = f"{error.where} (counted from spectrum {start + 1} of the archive)"
+        where = re.sub(r"\bspectrum (\d+)", lambda m: f"spectrum {start + int(m[1])}", error.where)
         raise SpectraError(where, error.expected, error.found, error.remedy) from None
     stored = out.astype(np.float32, copy=False)
     lost = np.argwhere(~np.isfinite(stored))

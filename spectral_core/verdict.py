@@ -115,12 +115,7 @@ def artefact_codes(case: Case) -> Iterator[str]:
     if case.above_chance and case.associated("blank") and case.no_worse_than_full("blank"):
         yield "blank_sufficient"
     on_blanks = case.evidence.nuisance_on == "the blanks"
-    if (
-        case.above_chance
-        and on_blanks
-        and case.associated("nuisance")
-        and case.no_worse_than_full("nuisance")
-    ):
+    if case.above_chance and on_blanks and case.associated("nuisance") and case.no_worse_than_full("nuisance"):
         yield "nuisance_sufficient"
 
 
@@ -183,8 +178,7 @@ def _open_questions(case: Case) -> Iterator[Estimate]:
     alpha, answers = case.settings.alpha, case.evidence.answers
     for name in ("full", "bands"):
         if name in answers and (
-            answers[name].p_adjusted > alpha
-            or (case.batch_is_crossed and answers[name].p_within_adjusted > alpha)
+            answers[name].p_adjusted > alpha or (case.batch_is_crossed and answers[name].p_within_adjusted > alpha)
         ):
             yield answers[name].accuracy.shifted(-case.chance)
     left_out = case.evidence.batch.left_out if case.evidence.batch else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,17 @@ from tasks.progress import Progress
 
 @dataclass(frozen=True)
 class Audited:
-    """An audit's outcome, and where its reports lie; `reasons` and `caveats` are (code, message)."""
+    """An audit's outcome, and where its reports lie.
+
+    `reasons` and `caveats` are (code, message); `metrics` are the probe's numbers on the first variant that
+    has the verdict, under the names that the models' runs use.
+    """
 
     verdict: str
     summary: str
     reasons: tuple[tuple[str, str], ...]
     caveats: tuple[tuple[str, str], ...]
+    metrics: dict[str, float]
     report_html: Path
     report_json: Path
 
@@ -53,6 +58,20 @@ def audit_snapshot(
         report.summary,
         tuple((reason.code, reason.message) for reason in report.reasons),
         tuple((caveat.code, caveat.message) for caveat in report.caveats),
+        probe_metrics(report.to_dict()),
         report.save_html(folder / "report.html"),
         report.save_json(folder / "report.json"),
     )
+
+
+def probe_metrics(content: Mapping[str, Any]) -> dict[str, float]:
+    """Name the probe's numbers on the first variant that has the verdict as the models' metrics are named."""
+    variant = next(v for v in content["variants"] if v["verdict"] == content["verdict"])
+    probes = {"unit_folds": variant["probes"]["full"], **variant["probes"]}
+    del probes["full"]
+    if variant["random_folds"]:
+        probes["random_folds"] = variant["random_folds"]
+    metrics = {
+        f"balanced_accuracy_{name}": float(probe["balanced_accuracy"]) for name, probe in probes.items()
+    }
+    return metrics | {"p_association": float(variant["probes"]["full"]["p"])}

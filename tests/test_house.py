@@ -102,9 +102,7 @@ def errors_are_honest(where: str, tree: ast.Module) -> Iterator[tuple[int, str]]
             yield node.lineno, "assert"
         if isinstance(node, ast.ExceptHandler):
             caught = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
-            blanket = {"None", "Exception", "BaseException"} & {
-                ast.unparse(c) if c else "None" for c in caught
-            }
+            blanket = {"None", "Exception", "BaseException"} & {ast.unparse(c) if c else "None" for c in caught}
             passes_on = isinstance(node.body[-1], ast.Raise) and node.body[-1].exc is None
             if blanket and not passes_on:
                 yield node.lineno, "blanket except"
@@ -130,9 +128,7 @@ def seeds_are_asked_for(where: str, tree: ast.Module) -> Iterator[tuple[int, str
         given = function.args
         positional = [*given.posonlyargs, *given.args]
         defaulted = positional[len(positional) - len(given.defaults) :]
-        named = [
-            a for a, default in zip(given.kwonlyargs, given.kw_defaults, strict=True) if default is not None
-        ]
+        named = [a for a, default in zip(given.kwonlyargs, given.kw_defaults, strict=True) if default is not None]
         if any(argument.arg in ("seed", "random_state") for argument in [*defaulted, *named]):
             yield function.lineno, f"{function.name} has a default seed"
 
@@ -227,9 +223,7 @@ def test_files_have_300_lines_at_most() -> None:
 def test_names_are_nouns_or_verbs_of_spectroscopy_and_statistics() -> None:
     """No utils, helpers, common, manager, base."""
     vague = {"utils", "util", "helpers", "helper", "common", "manager", "base", "misc"}
-    found = [
-        str(p.relative_to(ROOT)) for p in SOURCES if vague & set(p.relative_to(ROOT).with_suffix("").parts)
-    ]
+    found = [str(p.relative_to(ROOT)) for p in SOURCES if vague & set(p.relative_to(ROOT).with_suffix("").parts)]
     assert not found, "No utils, helpers, common, manager, base.\n" + "\n".join(found)
 
 

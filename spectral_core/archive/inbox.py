@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spectral_core.archive.ledger import Stat
+from spectral_core.errors import StudyError
 from spectral_core.readers import is_source
 
 
@@ -18,6 +19,27 @@ class Found:
     name: str
     path: Path
     stat: Stat
+
+
+def check_inbox(inbox: Path, archive: Path) -> None:
+    """Refuse an inbox that is missing, cannot be listed, or overlaps with the archive.
+
+    Raises:
+        StudyError: As said; the folder is named.
+    """
+    here, there = inbox.resolve(), archive.resolve()
+    if here == there or here in there.parents or there in here.parents:
+        raise StudyError(
+            "archive and inbox",
+            "two folders, neither within the other",
+            f"{archive} and {inbox}",
+            "Keep the archive outside the inbox.",
+        )
+    if inbox.is_dir() and os.access(inbox, os.R_OK | os.X_OK):
+        return
+    found = "a file" if inbox.is_file() else "no permission" if inbox.exists() else "no such folder"
+    remedy = "Create it, mount it, or correct the path."
+    raise StudyError(f"inbox {inbox}", "a readable folder", found, remedy)
 
 
 def find_sources(inbox: Path, *, skip: Sequence[Path | None] = ()) -> tuple[list[Found], dict[str, str]]:

@@ -137,7 +137,10 @@ class Ledger:
             db.executemany("DELETE FROM files WHERE source = :source AND sha256 = '' AND :sha256 <> ''", rows)
             db.executemany(
                 "INSERT OR REPLACE INTO stats VALUES (?, ?, ?, ?, ?)",
-                ((name, stat.size, stat.mtime_ns, stat.ctime_ns, sha) for name, (stat, sha) in (stats or {}).items()),
+                (
+                    (name, stat.size, stat.mtime_ns, stat.ctime_ns, sha)
+                    for name, (stat, sha) in (stats or {}).items()
+                ),
             )
 
     def touch(self, seen: Iterable[tuple[str, str]]) -> None:
@@ -175,7 +178,7 @@ class Ledger:
             for source, sha in sorted(held - claimed)
         ]
         reason = "archived once, but the archive no longer holds it; put the file back into the inbox"
-        lost = [Entry(*key, "quarantined", reason) for key in claimed - held.keys()]
+        lost = [Entry(*key, "quarantined", reason) for key in sorted(claimed - held)]
         if unwritten or lost:
             self.record([*unwritten, *lost])
         return len(unwritten) + len(lost)

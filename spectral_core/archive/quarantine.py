@@ -47,7 +47,10 @@ def keep_copy(folder: Path, source: str, sha256: str, content: bytes | Mapping[s
     except OSError as error:
         _remove(aside)
         raise ArchiveError(
-            str(place), "room for a quarantined file", str(error), "Free space, give permission and try again."
+            str(place),
+            "room for a quarantined file",
+            str(error),
+            "Free space, give permission and try again.",
         ) from None
     return place
 

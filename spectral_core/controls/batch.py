@@ -13,7 +13,12 @@ from spectral_core.evidence import Fit, Labelings, Settings, statistic
 from spectral_core.inference import Estimate, balanced_mean, credit, permutation_p
 from spectral_core.probe import held_out_margins
 from spectral_core.splits import (
-    Codes, Design, batch_folds, count_permutations, permuted_codes, unit_folds,
+    Codes,
+    Design,
+    batch_folds,
+    count_permutations,
+    permuted_codes,
+    unit_folds,
 )  # fmt: skip
 
 _PREDICTABLE_PERMUTATIONS = 199  # for a caveat only
@@ -63,9 +68,7 @@ def fewest_permutations(alpha: float) -> float:
     return 20.0 / alpha
 
 
-def examine_batches(
-    fit: Fit, design: Design, labelings: Labelings, settings: Settings
-) -> BatchEvidence | None:
+def examine_batches(fit: Fit, design: Design, labelings: Labelings, settings: Settings) -> BatchEvidence | None:
     """Examine the batches of one variant; None where none were declared."""
     if not design.batch_declared:
         return None

@@ -59,9 +59,7 @@ def make_blocks(
     kept = (regions.axis >= axis[0]) & (regions.axis <= axis[-1])  # a chain that crops has left the rest
     blocks = {"full": Block(full, full.shape[1])}
     if bands:
-        blocks |= _with_raw(
-            _cropped(x, regions, "bands", regions.in_band & kept, chain), x, regions.in_band & kept
-        )
+        blocks |= _with_raw(_cropped(x, regions, "bands", regions.in_band & kept, chain), x, regions.in_band & kept)
         blocks |= _cropped(x, regions, "off_band", regions.off_band & kept, chain)
         after = off_band_mask(axis, bands)
         if "off_band" in blocks and not chain.is_identity and after.any():
@@ -75,9 +73,7 @@ def make_blocks(
     return Blocks(blocks, scalars, "the blanks" if on_blanks else "off-band")
 
 
-def _cropped(
-    x: npt.NDArray[np.floating], regions: Regions, name: str, mask: Mask, chain: Chain
-) -> dict[str, Block]:
+def _cropped(x: npt.NDArray[np.floating], regions: Regions, name: str, mask: Mask, chain: Chain) -> dict[str, Block]:
     if not mask.any():
         return {}
     try:

@@ -20,6 +20,7 @@ Axis = npt.NDArray[np.float64]
 
 # A second-difference penalty leaves three channels one degree of freedom beside the line.
 LEAST_CHANNELS = 3
+_PYBASELINES = {"als": "asls", "arpls": "arpls", "airpls": "airpls"}
 
 
 def als(x: Spectra, axis: Axis, *, lam: float = 1e5, p: float = 0.01) -> Spectra:
@@ -31,7 +32,7 @@ def als(x: Spectra, axis: Axis, *, lam: float = 1e5, p: float = 0.01) -> Spectra
         lam: Stiffness of the baseline.
         p: Weight of channels above the baseline, against 1 − p below.
     """
-    return _subtracted(x, axis, "asls", lam=lam, p=p)
+    return _subtracted(x, axis, "als", lam=lam, p=p)
 
 
 def arpls(x: Spectra, axis: Axis, *, lam: float = 1e5) -> Spectra:
@@ -56,14 +57,14 @@ def airpls(x: Spectra, axis: Axis, *, lam: float = 1e5) -> Spectra:
     return _subtracted(x, axis, "airpls", lam=lam)
 
 
-def _subtracted(x: Spectra, axis: Axis, method: str, **arguments: float) -> Spectra:
+def _subtracted(x: Spectra, axis: Axis, step: str, **arguments: float) -> Spectra:
     from pybaselines import Baseline
     from pybaselines.utils import ParameterWarning
 
     # Said of a fit that stops early because it has nothing left to improve; the baseline is good. Not
     # `catch_warnings`: it swaps the filters of every thread.
     warnings.filterwarnings("ignore", "almost all baseline points are below", ParameterWarning)
-    fit: Callable[..., Any] = getattr(Baseline(x_data=axis, check_finite=False), method)
+    fit: Callable[..., Any] = getattr(Baseline(x_data=axis, check_finite=False), _PYBASELINES[step])
     out = np.zeros(x.shape, dtype=x.dtype)
     for row, spectrum in enumerate(x):
         y = spectrum.astype(np.float64)
@@ -72,15 +73,15 @@ def _subtracted(x: Spectra, axis: Axis, method: str, **arguments: float) -> Spec
                 out[row] = y - fit(y, **arguments)[0]
             except np.linalg.LinAlgError:
                 out[row] = np.nan
-    _refuse_unsolved(out, method, arguments)
+    _refuse_unsolved(out, step, arguments)
     return out
 
 
-def _refuse_unsolved(out: Spectra, method: str, arguments: dict[str, float]) -> None:
+def _refuse_unsolved(out: Spectra, step: str, arguments: dict[str, float]) -> None:
     unsolved = np.flatnonzero(~np.isfinite(out).all(axis=1))
     if unsolved.size:
         raise SpectraError(
-            f"{method}, spectrum {unsolved[0] + 1}",
+            f"{step}, spectrum {unsolved[0] + 1}",
             "a baseline that can be solved for",
             f"none with lam={arguments['lam']:g} on {out.shape[1]} channels ({unsolved.size} such spectra)",
             "Choose a smaller lam.",

@@ -69,7 +69,7 @@ def _on_running_scheduler(blocks: Sequence[Delayed], address: str, progress: Pro
     as_completed: Callable[..., Iterator[Any]] = distributed.as_completed
     try:
         client = connect(address, timeout="30s", set_as_default=False)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise ArchiveError(f"Dask scheduler {address}", "a running scheduler", f"no answer ({error})",
                            "Start it, or correct compute.scheduler.") from None  # fmt: skip
     with client:

@@ -125,7 +125,7 @@ def msc(x: Spectra, reference: npt.NDArray[np.float64]) -> Spectra:
 
     Example:
         >>> reference = np.array([0.0, 1.0, 4.0])
-        >>> msc(np.array([3 + 2 * reference]), reference)
+        >>> msc(np.array([3 + 2 * reference]), reference).round(6) + 0
         array([[0., 1., 4.]])
     """
     mean, centred = reference.mean(), reference - reference.mean()

@@ -38,7 +38,7 @@ def centred_gram(x: npt.ArrayLike) -> Floats:
     gram = z @ z.T
     mean_diagonal = float(np.trace(gram)) / gram.shape[0]
     # rounding of equal rows leaves about 1e-32: that is no variance
-    return gram / mean_diagonal if mean_diagonal > z.shape[1] * 1e-28 else np.zeros_like(gram)
+    return np.asarray(gram / mean_diagonal) if mean_diagonal > z.shape[1] * 1e-28 else np.zeros_like(gram)
 
 
 def choose_penalty(gram: Floats) -> tuple[float, int]:
@@ -61,7 +61,8 @@ def choose_penalty(gram: Floats) -> tuple[float, int]:
     target = n * positive.size / (n + 2 * positive.size)
 
     def excess(log_penalty: float) -> float:
-        return float((positive / (positive + np.exp(log_penalty))).sum()) - target
+        spent: Floats = positive / (positive + np.exp(log_penalty))
+        return float(spent.sum()) - target
 
     low, high = float(np.log(positive[0] * 1e-6)), float(np.log(top * n))
     return float(np.exp(scipy.optimize.brentq(excess, low, high, xtol=1e-6))), int(positive.size)
@@ -116,9 +117,7 @@ def held_out_margins(
     return margins
 
 
-def _two_classes(
-    hat: Floats, codes: Codes, folds: Sequence[Codes], _n_classes: int
-) -> Iterator[tuple[Codes, Floats]]:
+def _two_classes(hat: Floats, codes: Codes, folds: Sequence[Codes], _n_classes: int) -> Iterator[tuple[Codes, Floats]]:
     """One indicator column says all: the other is one minus it."""
     y = codes.astype(np.float64)
     fitted = hat @ y
@@ -140,9 +139,7 @@ def _two_classes(
         yield fold, np.where(np.where(y_t == 1, n_zero, n_one) == 0, 1.0, margin)
 
 
-def _many_classes(
-    hat: Floats, codes: Codes, folds: Sequence[Codes], n_classes: int
-) -> Iterator[tuple[Codes, Floats]]:
+def _many_classes(hat: Floats, codes: Codes, folds: Sequence[Codes], n_classes: int) -> Iterator[tuple[Codes, Floats]]:
     n = codes.shape[0]
     y = (codes[:, :, None] == np.arange(n_classes)).astype(np.float64)
     fitted = (hat @ y.reshape(n, -1)).reshape(y.shape)
@@ -162,7 +159,7 @@ def _many_classes(
 
 def _held_out_residuals(hat: Floats, fold: Codes, residual: Floats) -> tuple[Floats, Floats]:
     h_tt = hat[np.ix_(fold, fold)]
-    return h_tt, np.linalg.solve(np.eye(fold.size) - h_tt, residual)
+    return h_tt, scipy.linalg.solve(np.eye(fold.size) - h_tt, residual, assume_a="pos", check_finite=False)
 
 
 def _nearest_centroid_margins(scores: Floats, centroids: Floats, own: Codes) -> Floats:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-import numpy as np
 import xarray as xr
 
 from spectral_core.errors import ReadError
@@ -141,13 +140,14 @@ def read_spectra(source: Source, *, axis_unit: str, intensity_unit: str) -> xr.D
     if not source.data.strip(b" \t\r\n\x00") and not source.entries:
         raise ReadError(source.name, "spectra", "an empty file", "Remove the file or export it anew.")
     dataset = _dispatch(source, axis_unit, intensity_unit)
-    n = dataset.sizes["sample"]
-    identity = {
-        "source": [source.name] * n,
-        "source_sha256": [source.sha256] * n,
-        "spectrum_id": [f"{source.sha256[:16]}:{row}" for row in range(n)],
-    }
-    return dataset.assign_coords({k: ("sample", np.array(v, dtype=object)) for k, v in identity.items()})
+    # in place, the dataset being new: making coordinates anew takes as long as parsing a small file
+    coordinates = dataset.variables
+    coordinates["source"].values[:] = source.name
+    coordinates["source_sha256"].values[:] = source.sha256
+    coordinates["spectrum_id"].values[:] = [
+        f"{source.sha256[:16]}:{i}" for i in range(dataset.sizes["sample"])
+    ]
+    return dataset
 
 
 def _dispatch(source: Source, axis_unit: str, intensity_unit: str) -> xr.Dataset:

@@ -1,8 +1,8 @@
 """The data lines of JCAMP-DX: an abscissa, then ordinates in AFFN, PAC, SQZ, DIF or DUP form (DX 4.24, 5.1).
 
 The library `jcamp` decodes the ordinates. Repetitions (DUP) are written out here before, because it reads a
-count of more than nine as digits and looks for what is repeated beyond the start of the line. Its `read` is not
-used: it prints failed checks and goes on, and skips lines that it does not understand.
+count of more than nine as digits and looks for what is repeated beyond the start of the line. Its `read` is
+not used: it prints failed checks and goes on, and skips lines that it does not understand.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -55,7 +55,7 @@ def _rows(table: Table, axis_unit: str, intensity_unit: str, where: str) -> xr.D
     names = [f"{i + 1} ({cell})" if cell else str(i + 1) for i, cell in enumerate(top[1])]
     agree_axis_unit(top[1][0], axis_unit, where=f"{where}, row {top[0]}")
     values = numbers([top, *table.body], channels, names, where=where)
-    _check_order(values[0], [f"row {top[0]}, column {i + 1}" for i in channels], where)
+    _check_order(values[0], lambda at: f"row {top[0]}, column {channels[at] + 1}", where)
     metadata = columns.from_file(
         {top[1][i] or f"column {i + 1}": [cells[i] for _, cells in table.body] for i in texts}, where=where
     )
@@ -79,7 +79,7 @@ def _columns(table: Table, axis_unit: str, intensity_unit: str, where: str) -> x
     body = _calibrated(table.body, axis) if others else table.body
     _refuse_comma_puzzle(table, body, names, where)
     values = numbers(body, [axis, *chosen], shown, where=where)
-    _check_order(values[:, 0], [f"row {number}" for number, _ in body], where)
+    _check_order(values[:, 0], lambda at: f"row {body[at][0]}", where)
     spectra = columns.spectrum_names([names[i] for i in chosen], where=where)
     return make_spectra(
         values[:, 1:].T, values[:, 0], axis_unit=axis_unit, intensity_unit=stated,
@@ -102,7 +102,7 @@ def _refuse_comma_puzzle(table: Table, body: Sequence[Row], names: Sequence[str]
                         "Export with semicolons or tabs, or give every column a heading.")  # fmt: skip
 
 
-def _check_order(axis: npt.NDArray[np.float64], places: Sequence[str], where: str) -> None:
+def _check_order(axis: npt.NDArray[np.float64], place: Callable[[int], str], where: str) -> None:
     if axis.size < 2:
         return
     sign = 1.0 if axis[-1] > axis[0] else -1.0
@@ -110,6 +110,6 @@ def _check_order(axis: npt.NDArray[np.float64], places: Sequence[str], where: st
     if wrong.size:
         at = int(wrong[0])
         what = "duplicated" if axis[at] == axis[at + 1] else "not monotonic"
-        raise ReadError(f"{where}, {places[at + 1]}, axis", "strictly monotonic positions",
+        raise ReadError(f"{where}, {place(at + 1)}, axis", "strictly monotonic positions",
                         f"{axis[at + 1]:.10g} after {axis[at]:.10g} ({what})",
                         "Sort the channels and remove duplicates.")  # fmt: skip

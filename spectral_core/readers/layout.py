@@ -56,7 +56,7 @@ def find_table(lines: Sequence[str], *, axis_unit: str, where: str) -> Table:
         raise ReadError(where, "spectra", "a file without content", "Remove the file or export it anew.")
     _refuse_repeated_axis(filled, where)
     delimiter = sniff_delimiter([line for _, line in filled])
-    rows = [(number, split_cells(line, delimiter, f"{where}, row {number}")) for number, line in filled]
+    rows = _split_rows(filled, delimiter, where)
     rows = _without_empty_column(rows, width := _width(rows))
     width = _width(rows) if any(len(cells) == width for _, cells in rows) else width - 1
     if width < 2:
@@ -89,6 +89,17 @@ def sniff_delimiter(lines: Sequence[str]) -> str:
     worded = [line.split() for line in tail]
     spaced = sum(len(words) > 1 and all(map(_DECIMAL_COMMA.fullmatch, words)) for words in worded)
     return WHITESPACE if spaced >= needed else ","
+
+
+def _split_rows(filled: Sequence[tuple[int, str]], delimiter: str, where: str) -> list[Row]:
+    tabs = delimiter == "\t" or not any("\t" in line for _, line in filled)
+    plain = tabs and delimiter != WHITESPACE
+    return [
+        (number, line.split(delimiter))
+        if plain and " " not in line and '"' not in line
+        else (number, split_cells(line, delimiter, f"{where}, row {number}"))
+        for number, line in filled
+    ]
 
 
 def split_cells(line: str, delimiter: str, where: str) -> list[str]:

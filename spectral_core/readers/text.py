@@ -133,8 +133,8 @@ def numbers(
             mark is uncertain.
     """
     cells = [[row[column] for column in columns] for _, row in rows]
-    text = "".join(chain.from_iterable(cells))
     flat = list(chain.from_iterable(cells))
+    text = "".join(flat)
     if "," in text and decimal_mark((cell for cell in flat if is_number(cell)), where=where) == ",":
         flat = [cell.replace(",", ".") for cell in flat]
     elif "." in text and not _proves_point(flat):

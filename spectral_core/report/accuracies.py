@@ -8,7 +8,7 @@ from typing import Any
 
 from spectral_core.report.markup import Markup, join, tag
 from spectral_core.report.scale import Frame, ticks
-from spectral_core.report.typography import bounds, is_interval, is_number, p_value, prose, share
+from spectral_core.report.typography import bounds, confidence, is_interval, is_number, p_value, share
 from spectral_core.report.words import CONVICTS, FURTHER_PROBES, PROBES, VERDICTS
 
 Part = Mapping[str, Any]
@@ -62,9 +62,7 @@ def _panel(variant: Part, report: Part, frame: Frame) -> Markup:
     name = str(variant.get("variant", ""))
     verdict = str(variant.get("verdict", ""))
     words = VERDICTS.get(verdict)
-    title = tag(
-        "caption", tag("code", name), " ", tag("span", f"{words.shape} {words.title}" if words else verdict)
-    )
+    title = tag("caption", tag("code", name), " ", tag("span", f"{words.shape} {words.title}" if words else verdict))
     convicting = {c for r in variant.get("reasons") or [] for c in CONVICTS.get(str(r.get("code")), ())}
     rows = [_row(code, text, probe, variant, report, frame, code in convicting)
             for code, text, probe in rows_of(variant, report)]  # fmt: skip
@@ -72,20 +70,16 @@ def _panel(variant: Part, report: Part, frame: Frame) -> Markup:
         "tr",
         tag("th", "Classified from", scope="col"),
         tag("td", _chance_label(report, frame), class_="plot", aria_hidden="true"),
-        tag("th", "Accuracy ", tag("span", "[95 %]"), scope="col", class_="number"),
+        tag("th", "Accuracy ", tag("span", f"[{confidence(report)}]"), scope="col", class_="number"),
         tag("th", tag("abbr", "adj. p", title="p adjusted for the questions asked together"), scope="col",
             class_="number"),
     )  # fmt: skip
-    foot = tag(
-        "tr", tag("td"), tag("td", _scale(frame), class_="plot"), tag("td", colspan="2"), aria_hidden="true"
-    )
+    foot = tag("tr", tag("td"), tag("td", _scale(frame), class_="plot"), tag("td", colspan="2"), aria_hidden="true")
     inner = (title, tag("thead", head), tag("tbody", *rows), tag("tfoot", foot))
     return tag("div", tag("table", *inner, class_="forest"), class_="panel")
 
 
-def _row(
-    code: str, text: str, probe: Part, variant: Part, report: Part, frame: Frame, decides: bool
-) -> Markup:
+def _row(code: str, text: str, probe: Part, variant: Part, report: Part, frame: Frame, decides: bool) -> Markup:
     value = probe.get("balanced_accuracy")
     p = probe.get("p_adjusted", probe.get("p"))
     label = join(text, tag("span", " ◂ decides", class_="decides-note") if decides else None)
@@ -106,9 +100,7 @@ def _strip(code: str, probe: Part, variant: Part, report: Part, frame: Frame) ->
     drawn = []
     if is_number(full) and is_number(delta):
         start, width = frame.span(full - delta, full)
-        drawn.append(
-            tag("rect", x=f"{start:.2f}%", y="0", width=f"{width:.2f}%", height="100%", class_="margin")
-        )
+        drawn.append(tag("rect", x=f"{start:.2f}%", y="0", width=f"{width:.2f}%", height="100%", class_="margin"))
     drawn += [_upright(frame.across(t), "grid") for t in ticks(frame.left, frame.right, most=7)]
     if is_number(chance):
         drawn.append(_upright(frame.across(chance), "chance"))
@@ -122,9 +114,7 @@ def _mark(code: str, probe: Part, alpha: object, frame: Frame) -> list[Markup]:
     drawn = []
     if is_interval(ends):
         start, width = frame.span(*ends)
-        drawn.append(
-            tag("line", x1=f"{start:.2f}%", x2=f"{start + width:.2f}%", y1="50%", y2="50%", class_="ci")
-        )
+        drawn.append(tag("line", x1=f"{start:.2f}%", x2=f"{start + width:.2f}%", y1="50%", y2="50%", class_="ci"))
     p = probe.get("p_adjusted", probe.get("p"))
     solid = not is_number(p) or not is_number(alpha) or p <= alpha
     class_ = f"point {code.replace('_', '-')}{'' if solid else ' open'}"
@@ -147,8 +137,7 @@ def _chance_label(report: Part, frame: Frame) -> Markup:
 
 def _scale(frame: Frame) -> Markup:
     labels = [
-        tag("text", f"{t:.1f}", x=f"{frame.across(t):.2f}%", y="14")
-        for t in ticks(frame.left, frame.right, most=7)
+        tag("text", f"{t:.1f}", x=f"{frame.across(t):.2f}%", y="14") for t in ticks(frame.left, frame.right, most=7)
     ]
     return tag("svg", *labels, class_="strip scale")
 
@@ -164,13 +153,8 @@ def _caption(report: Part) -> list[Markup | str]:
     scalars = "" if blanks else " Nuisance scalars are taken off-band here, because no blank was declared."
     return [
         tag("strong", "Figure 1. What each part of the spectrum achieves. "),
-        prose(
-            f"Balanced accuracy of the same classifier given only that part, with its 95 % interval ({how}). "
-            f"Filled point: associated with the class (adjusted {below}); open point: not distinguishable "
-            f"from "
-            f"shuffled labels. Dashed line: chance. Grey band: within {margin} of the full spectrum. "
-            f"Verdicts rest on "
-            f"intervals of the paired differences, listed below, not on whether these intervals "
-            f"overlap.{scalars}"
-        ),
+        f"Balanced accuracy of the same classifier given only that part, with its {confidence(report)} interval "
+        f"({how}). Filled point: associated with the class (adjusted {below}); open point: not distinguishable from "
+        f"shuffled labels. Dashed line: chance. Grey band: within {margin} of the full spectrum. Verdicts rest on "
+        f"intervals of the paired differences, listed below, not on whether these intervals overlap.{scalars}",
     ]

@@ -35,9 +35,7 @@ def _batches(design: Part) -> Markup:
     batches: Mapping[str, Mapping[str, Any]] = design.get("batches") or {}
     if not batches:
         return tag("p", "No batch was declared, so neither session, day nor instrument could be tested.")
-    labels = list(
-        dict.fromkeys([*(design.get("classes") or {}), *(k for row in batches.values() for k in row)])
-    )
+    labels = list(dict.fromkeys([*(design.get("classes") or {}), *(k for row in batches.values() for k in row)]))
     rows = [[name, *[_cell(row.get(label)) for label in labels]] for name, row in batches.items()]
     lone = [name for name, row in batches.items() if sum(1 for count in row.values() if count) == 1]
     note = (f"{len(lone)} of {len(batches)} batches hold a single class; within such a batch nothing can be "
@@ -54,10 +52,7 @@ def _settings(report: Part) -> Markup | None:
     settings = report.get("settings") or {}
     names = {"delta": "δ, smallest gain worth having", "alpha": "α, error level",
              "n_permutations": "Permutations", "n_folds": "Folds", "seed": "Seed"}  # fmt: skip
-    rows = [
-        [names.get(key, key), number(value) if key != "seed" else str(value)]
-        for key, value in settings.items()
-    ]
+    rows = [[names.get(key, key), number(value) if key != "seed" else str(value)] for key, value in settings.items()]
     chance = (report.get("design") or {}).get("chance")
     rows += [["Chance", share(chance, digits=3)]] if chance is not None else []
     return table(["Setting", "Value"], rows, caption="Settings of the audit") if rows else None
@@ -75,10 +70,12 @@ def limits_html(report: Part) -> Markup:
     asked = [
         tag(
             "li",
-            tag("b", str(item.get("check", "")).replace("_", " ")),
-            f": {prose(str(item.get('why') or ABSENT))}",
+            tag("b", check),
+            " ",
+            tag("span", in_variants, class_="quiet") if in_variants else None,
+            f": {why}",
         )
-        for item in report.get("not_asked") or []
+        for check, why, in_variants in _not_asked(report)
     ]
     return join(
         tag("h3", "Not tested, and why") if asked else None,
@@ -90,6 +87,20 @@ def limits_html(report: Part) -> Markup:
             *[tag("li", t) for t in ALWAYS_UNKNOWN],
         ),
     )
+
+
+def _not_asked(report: Part) -> list[tuple[str, str, str]]:
+    """Put together what was not asked for the same reason: (check, why, in which variants)."""
+    variants = [str(v.get("variant")) for v in report.get("variants") or []]
+    grouped: dict[tuple[str, str], list[str]] = {}
+    for item in report.get("not_asked") or []:
+        check, _, variant = str(item.get("check", "")).partition(" (")
+        where = grouped.setdefault((check.replace("_", " "), prose(str(item.get("why") or ABSENT))), [])
+        where += [variant.removesuffix(")")] if variant else []
+    return [
+        (check, why, "" if set(where) >= set(variants) else f"({', '.join(where)})" if where else "")
+        for (check, why), where in grouped.items()
+    ]
 
 
 def meaning_html(report: Part) -> Markup:

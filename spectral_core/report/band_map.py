@@ -76,9 +76,7 @@ def _lanes(regions: list[Region], frame: Frame) -> list[int]:
         start, width = frame.span(*region.interval)
         half = _CHARACTER * (len(region.name) + 4) / 2 / _NOMINAL * 100
         ends = (start + width / 2 - half, start + width / 2 + half)
-        lane = next(
-            (i for i, row in enumerate(taken) if all(ends[1] < a or ends[0] > b for a, b in row)), len(taken)
-        )
+        lane = next((i for i, row in enumerate(taken) if all(ends[1] < a or ends[0] > b for a, b in row)), len(taken))
         if lane == len(taken):
             taken.append([])
         taken[lane].append(ends)
@@ -113,17 +111,13 @@ def _legend(means: MeanSpectra, report: Part) -> Markup:
         line = tag("line", x1="1", x2="33", y1="6", y2="6", class_=line_class(i))
         sample = tag("svg", line, width="34", height="12", aria_hidden="true")
         size = classes.get(label) or {}
-        of = ", ".join(
-            counted(size[k], noun) for k, noun in (("units", "unit"), ("spectra", "spectrum")) if k in size
-        )
+        of = ", ".join(counted(size[k], noun) for k, noun in (("units", "unit"), ("spectra", "spectrum")) if k in size)
         items.append(tag("li", sample, label, tag("span", f" ({of})", class_="quiet") if of else None))
     return tag("ul", *items, class_="legend")
 
 
 def _reader() -> Markup:
-    slider = tag(
-        "input", type="range", min="0", max="1", step="1", value="0", aria_label="Position on the axis"
-    )
+    slider = tag("input", type="range", min="0", max="1", step="1", value="0", aria_label="Position on the axis")
     return tag("div", slider, tag("output", aria_live="off"), class_="reader", hidden=True)
 
 
@@ -167,14 +161,10 @@ def _zooms(means: MeanSpectra, regions: list[Region]) -> Markup | None:
             picture = tag("svg", tag("title", f"Mean spectra, {region.name}"),
                           *axes(frame, part, most=4, titles=False), curves(part, frame, most=_ZOOM_POINTS),
                           role="img", class_="plot")  # fmt: skip
-            panels.append(
-                tag("div", title, tag("div", picture, class_="bandmap"), class_=f"zoom {region.kind}")
-            )
+            panels.append(tag("div", title, tag("div", picture, class_="bandmap"), class_=f"zoom {region.kind}"))
     if not panels:
         return None
-    blank = (
-        " A difference between classes inside a blank is not chemistry, however small it looks in figure 2."
-    )
+    blank = " A difference between classes inside a blank is not chemistry, however small it looks in figure 2."
     caption = tag("figcaption", tag("strong", "Figure 3. The same means, each region at its own scale."),
                   blank if any(r.kind == "blank" for r in regions) else None)  # fmt: skip
     return tag("figure", tag("div", *panels, class_="zooms"), caption, class_="spectra")

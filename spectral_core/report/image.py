@@ -43,9 +43,7 @@ def accuracy_figure(report: Part) -> Figure:
     if not variants:
         panels[0].text(0.5, 0.5, "no variant was audited", ha="center")
     words = VERDICTS.get(str(report.get("verdict")))
-    figure.suptitle(
-        f"Verdict: {words.title if words else report.get('verdict', 'unknown')}", x=0.01, ha="left"
-    )
+    figure.suptitle(f"Verdict: {words.title if words else report.get('verdict', 'unknown')}", x=0.01, ha="left")
     return figure
 
 
@@ -67,9 +65,7 @@ def _draw(panel: Axes, variant: Part, report: Part, frame: Frame) -> None:
     words = VERDICTS.get(str(variant.get("verdict")))
     title = f"{variant.get('variant', '')} – {words.title if words else variant.get('verdict', '')}"
     panel.set_title(title, loc="left", fontsize=10, parse_math=False)
-    panel.set_xlabel(
-        "balanced accuracy" + (f" (chance {share(chance)})" if is_number(chance) else ""), fontsize=9
-    )
+    panel.set_xlabel("balanced accuracy" + (f" (chance {share(chance)})" if is_number(chance) else ""), fontsize=9)
     panel.spines[["top", "right"]].set_visible(False)
 
 
@@ -85,9 +81,7 @@ def _point(panel: Axes, height: int, code: str, probe: Part, alpha: object) -> N
         if is_interval(ends):
             panel.plot(list(ends), [height, height], color=colour, linewidth=1.6)
         solid = not is_number(p) or not is_number(alpha) or p <= alpha
-        panel.plot(
-            [value], [height], "o", color=colour, markerfacecolor=colour if solid else "white", markersize=7
-        )
+        panel.plot([value], [height], "o", color=colour, markerfacecolor=colour if solid else "white", markersize=7)
         told = f"{share(value)} {bounds(ends) if ends else ''}"
     panel.annotate(told, (1.0, height), xycoords=("axes fraction", "data"), xytext=(6, 0),
                    textcoords="offset points", va="center", fontsize=8.5)  # fmt: skip

@@ -31,9 +31,7 @@ class MeanSpectra:
         if inside.sum() < 2:
             return None
         cut = [{label: values[inside] for label, values in part.items()} for part in (self.mean, self.sd)]
-        return MeanSpectra(
-            self.axis[inside], self.axis_unit, self.intensity_unit, cut[0], cut[1], self.reversed
-        )
+        return MeanSpectra(self.axis[inside], self.axis_unit, self.intensity_unit, cut[0], cut[1], self.reversed)
 
     def frame(self) -> Frame | None:
         """The frame that holds every mean ± sd; `None` where no intensity is finite."""

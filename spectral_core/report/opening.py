@@ -16,9 +16,7 @@ def opening_html(report: Part) -> Markup:
     """Show verdict, reasons and next step, to be read without scrolling."""
     verdict = str(report.get("verdict") or "unknown")
     words = VERDICTS.get(verdict)
-    summary = report.get("summary") or (
-        words.means if words else "This report names a verdict unknown to offband."
-    )
+    summary = report.get("summary") or (words.means if words else "This report names a verdict unknown to offband.")
     reasons: Sequence[Part] = report.get("reasons") or []
     return tag(
         "section",
@@ -49,8 +47,9 @@ def findings_list(findings: Sequence[Part], report: Part, *, class_: str) -> Mar
     items = [
         tag(
             "li",
-            tag("p", prose(str(finding.get("message") or finding.get("code") or ""))),
-            tag("p", tag("code", str(finding.get("code", ""))), _where(finding, report), class_="quiet"),
+            prose(str(finding.get("message") or "")),
+            " ",
+            tag("span", tag("code", str(finding.get("code", ""))), _where(finding, report), class_="quiet"),
         )
         for finding in findings
     ]
@@ -73,7 +72,7 @@ def _facts(report: Part) -> Markup:
     counts = [
         (design.get("n_spectra"), "spectrum"), (design.get("n_units"), "unit"),
         (len(design.get("classes") or {}) or None, "class"),
-        (len(design.get("batches") or {}) or None, "batch"), (design.get("n_channels"), "channel"),
+        (len(design.get("batches") or {}) or None, "batch"), (design.get("n_channels") or _channels(report), "channel"),
         (len(report.get("variants") or []) or None, "variant"),
         (settings.get("n_permutations"), "permutation"),
     ]  # fmt: skip
@@ -82,3 +81,7 @@ def _facts(report: Part) -> Markup:
     if caveats:
         facts.append(counted(caveats, "caveat"))
     return tag("p", " · ".join(facts), class_="facts")
+
+
+def _channels(report: Part) -> int | None:
+    return len((report.get("spectra") or {}).get("axis") or []) or None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
-from typing import TypeGuard
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeGuard
 
 ABSENT = "–"
 _UNITS = {"cm-1": "cm⁻¹", "um": "µm"}
@@ -81,6 +81,17 @@ def signed(value: object) -> str:
         return ABSENT
     text = f"{value:+.3f}"
     return "0.000" if float(text) == 0 else text.replace("-", "−")
+
+
+def confidence(report: Mapping[str, Any]) -> str:
+    """Write the level of a report's intervals, 1 − alpha.
+
+    Example:
+        >>> confidence({"settings": {"alpha": 0.1}}), confidence({})
+        ('90 %', '95 %')
+    """
+    alpha = (report.get("settings") or {}).get("alpha")
+    return f"{100 * (1 - alpha):.4g} %" if is_number(alpha) else "95 %"
 
 
 def p_value(value: object) -> str:

@@ -46,7 +46,9 @@ def test_a_second_demo_leaves_everything_alone_and_keeps_an_edited_study(tmp_pat
     assert (write_demo(tmp_path).written, write_demo(tmp_path).kept) == (0, 61)
     assert _content(tmp_path) == before
     study = tmp_path / "study.toml"
-    study.write_text(study.read_text(encoding="utf-8").replace("alpha = 0.05", "alpha = 0.01"), encoding="utf-8")
+    study.write_text(
+        study.read_text(encoding="utf-8").replace("alpha = 0.05", "alpha = 0.01"), encoding="utf-8"
+    )
     assert load_study(write_demo(tmp_path).study_file).audit.alpha == 0.01
 
 
@@ -85,7 +87,10 @@ def test_the_example_study_is_valid_and_declares_what_the_issue_asks(tmp_path: P
 def test_the_example_study_explains_every_key(tmp_path: Path) -> None:
     """Every key of the Study stands in the example, used or commented out, with a word about it beside it."""
     text = example_study()
-    parts = [Study, *(f.annotation for f in Study.model_fields.values() if hasattr(f.annotation, "model_fields"))]
+    parts = [
+        Study,
+        *(f.annotation for f in Study.model_fields.values() if hasattr(f.annotation, "model_fields")),
+    ]
     keys = {key for part in parts for key, field in part.model_fields.items()}  # type: ignore[union-attr]
     nested = {"samples", "reading", "audit", "tracking", "compute", "bands", "blanks"}
     tables = {key for key in nested if f"\n[{key}" in text}

@@ -18,7 +18,12 @@ ROOT = Path(__file__).parents[2]
 def _prefect(*arguments: str, api: str) -> str:
     command = [str(Path(sys.executable).with_name("prefect")), "--no-prompt", *arguments]
     done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, "PREFECT_API_URL": api, "PWD": str(ROOT)}, capture_output=True, text=True, timeout=120
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PREFECT_API_URL": api, "PWD": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"
     return done.stdout

@@ -26,7 +26,12 @@ def test_a_sound_study_has_nothing_wrong(tmp_path: Path) -> None:
         ('sheet = "inbox/samples.csv"', 'sheet = "other.csv"', "sample sheet", "samples.sheet"),
         ('archive = "archive"', 'archive = "inbox"', "archive", ""),
         ('scheduler = "threads"', 'scheduler = "tcp://127.0.0.1:{port}"', "dask", "orrect the address"),
-        ('# uri = "http://127.0.0.1:5000"', 'uri = "http://127.0.0.1:{port}"', "mlflow", "orrect the address"),
+        (
+            '# uri = "http://127.0.0.1:5000"',
+            'uri = "http://127.0.0.1:{port}"',
+            "mlflow",
+            "orrect the address",
+        ),
         ("delta = 0.05", "delta = 5", "study", "Correct the value"),
         ("delta = 0.05", "dleta = 0.05", "study", "remove it"),
     ],

@@ -16,7 +16,6 @@ from pydantic_core import PydanticUndefined
 
 from flows.command_line import app
 from flows.options import Verdict
-from spectral_core.messages import _SENTENCES
 from spectral_core.models import CLASSIFIERS
 from spectral_core.preprocessing.fitted import FITTED
 from spectral_core.preprocessing.steps import STEPS
@@ -42,6 +41,7 @@ CAVEATS = {
     "batch_predictable", "relevance_off_band", "capacity_saturated", "accuracy_optimistic",
     "variant_dependent", "blank_undeclared",
 }  # fmt: skip
+NOT_COMPUTED_YET = {"relevance_off_band"}
 
 
 def text_of(path: Path) -> str:
@@ -94,9 +94,7 @@ def test_the_python_of_the_readme_runs_and_prints_what_it_says(
 
 def test_every_key_of_the_study_is_documented_with_its_default() -> None:
     """One frozen, validated configuration; unknown keys are errors that name the key."""
-    rows = re.findall(
-        r"^\| `([a-zA-Z_.]+)` \| [^|]+ \| ([^|]+?) \| \S", text_of(ROOT / "docs" / "study.md"), re.M
-    )
+    rows = re.findall(r"^\| `([a-zA-Z_.]+)` \| [^|]+ \| ([^|]+?) \| \S", text_of(ROOT / "docs" / "study.md"), re.M)
     assert dict(rows) == {key: as_documented(default) for key, default in keys(Study)}
     assert len(rows) == len(dict(rows))
 
@@ -110,14 +108,10 @@ def test_every_step_and_model_is_documented_with_its_arguments() -> None:
 
 def test_every_command_in_the_documents_exists() -> None:
     """Every command has `--help` with an example."""
-    commands = {
-        str(command.name or getattr(command.callback, "__name__", "")) for command in app.registered_commands
-    }
+    commands = {str(command.name or getattr(command.callback, "__name__", "")) for command in app.registered_commands}
     for path in DOCUMENTS:
         shell = "".join(blocks(path, "sh"))
-        named = set(
-            re.findall(r"`offband ([a-z]+)", text_of(path)) + re.findall(r"\boffband ([a-z]+)$", shell, re.M)
-        )
+        named = set(re.findall(r"`offband ([a-z]+)", text_of(path)) + re.findall(r"\boffband ([a-z]+)$", shell, re.M))
         assert named <= commands, f"{path.relative_to(ROOT)}: {sorted(named - commands)}"
 
 
@@ -134,11 +128,24 @@ def test_every_verdict_and_code_of_the_specification_is_documented() -> None:
     assert set(re.findall(r"^\| `([a-z_]+)` \|", table, flags=re.MULTILINE)) == CAVEATS
 
 
-def test_the_code_knows_no_other_verdict_or_code() -> None:
-    """Codes are public and stable."""
+def codes_with_a_message() -> set[str]:
+    """Keys of the tables of sentences, and the codes of messages made by hand."""
+    written: list[ast.AST] = []
+    for path in (ROOT / "spectral_core").glob("*.py"):
+        for node in ast.walk(ast.parse(text_of(path))):
+            if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Dict):
+                written += [key for key in node.value.keys if key and "SENTENCES" in ast.unparse(node.target)]
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Message":
+                written += node.args[:1]
+            if isinstance(node, ast.Compare) and ast.unparse(node.left) == "code":
+                written += node.comparators
+    return {str(code.value) for code in written if isinstance(code, ast.Constant)}
+
+
+def test_the_code_knows_these_verdicts_and_codes_and_no_other() -> None:
+    """Codes are public and stable; every reason and caveat carries a message."""
     assert set(VERDICTS) == set(REASONS) == {verdict.value for verdict in Verdict}
-    assert {code for codes in REASONS.values() for code in codes} <= {*_SENTENCES, "underpowered"}
-    assert set(_SENTENCES) <= CAVEATS.union(*REASONS.values())
+    assert codes_with_a_message() == CAVEATS.union(*REASONS.values()) - NOT_COMPUTED_YET
 
 
 def test_every_reason_says_what_it_means_what_triggers_it_and_what_to_do() -> None:

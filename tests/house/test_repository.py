@@ -54,9 +54,7 @@ def lines_with(pattern: re.Pattern[str], files: list[Path]) -> list[str]:
 def pins() -> dict[str, str]:
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     found = [PIN.fullmatch(line) for line in lines if not line.startswith("#")]
-    assert all(found), (
-        f"not name==version: {[line for line in lines if line[0] != '#' and not PIN.fullmatch(line)]}"
-    )
+    assert all(found), f"not name==version: {[line for line in lines if line[0] != '#' and not PIN.fullmatch(line)]}"
     return {canonicalize_name(match[1]): match[2] for match in found if match}
 
 
@@ -120,9 +118,7 @@ def test_every_requirement_has_a_pin_that_satisfies_it() -> None:
     for requirement in map(Requirement, [*project["dependencies"], *extras]):
         version = pinned.get(canonicalize_name(requirement.name))
         assert version is not None, f"{requirement}: no pin in constraints.txt"
-        assert requirement.specifier.contains(version, prereleases=True), (
-            f"{requirement}: pinned to {version}"
-        )
+        assert requirement.specifier.contains(version, prereleases=True), f"{requirement}: pinned to {version}"
 
 
 def test_every_import_is_of_something_required() -> None:
