@@ -63,12 +63,12 @@ def _parse_element(part: str, known: Mapping[str, Callable[..., Any]], where: st
     call = _parse_call("_" + part[part.index("(") :] if bracket else "_()", part, where)
     try:
         positional = [ast.literal_eval(a) for a in call.args]
-        named = {k.arg or "**": ast.literal_eval(k.value) for k in call.keywords}
+        pairs = [(k.arg or "**", ast.literal_eval(k.value)) for k in call.keywords]
     except ValueError:
         raise StudyError(
-            where, "plain numbers, texts, true or false as arguments", repr(part), "Write the values out."
+            where, "plain numbers, texts, True or False as arguments", repr(part), "Write the values out."
         ) from None
-    return Step(name, tuple(_bind(known[name], name, positional, named, where).items()))
+    return Step(name, tuple(_bind(known[name], name, positional, pairs, where).items()))
 
 
 def _parse_call(text: str, part: str, where: str) -> ast.Call:
@@ -82,14 +82,16 @@ def _parse_call(text: str, part: str, where: str) -> ast.Call:
 
 
 def _bind(
-    function: Callable[..., Any], name: str, positional: list[Literal], named: dict[str, Literal], where: str
+    function: Callable[..., Any], name: str, positional: list[Literal], pairs: list[tuple[str, Literal]], where: str
 ) -> dict[str, Literal]:
     parameters = [p for p in inspect.signature(function).parameters if not p.startswith("_")]
     takes = f"{name}({', '.join(parameters)})"
+    named = dict(pairs)
+    given = [*parameters[: len(positional)], *(key for key, _ in pairs)]
     unknown = [key for key in named if key not in parameters]
-    twice = [key for key in parameters[: len(positional)] if key in named]
+    twice = [key for key in parameters if given.count(key) > 1]
     if len(positional) > len(parameters) or unknown or twice:
-        found = offenders(unknown or twice or positional)
+        found = offenders(unknown or positional) if unknown or not twice else f"{offenders(twice)} twice"
         raise StudyError(where, f"arguments of {takes}", found, "Use the arguments the element takes.")
     bound = {**dict(zip(parameters, positional, strict=False)), **named}
     required = [

@@ -260,7 +260,7 @@ class _Ingestion:
 
     def _write_ledger(self) -> None:
         # another process, with another sheet, may have archived what this one refused
-        entries = [e for e in self._entries if not (e.state == "quarantined" and e.sha256 in self._known)]
+        entries = [e for e in self._entries if e.state != "quarantined" or self._known.get(e.sha256) != e.source]
         self._ledger.record(entries, self._stats)
         freed = {e.sha256 for e in entries if e.state != "quarantined" and e.sha256[:12] in self._copies}
         for sha in freed:

@@ -89,16 +89,19 @@ def _union(masks: Mapping[str, Mask], d: int) -> Mask:
     return union
 
 
-def segments(axis: npt.NDArray[np.float64], *, gap: float = 1.5) -> list[slice]:
+def segments(axis: npt.NDArray[np.float64], *, gap: float = 1.75) -> list[slice]:
     """Split channels into runs without gaps: a step of more than `gap` times the local spacing parts them.
 
-    The local spacing is the smaller of the two neighbouring steps, so a slowly widening grid stays whole.
+    The local spacing is the mean of up to eight neighbouring steps, those of gaps left out, so that neither a
+    slowly widening grid nor positions rounded in the file look like gaps.
     """
     if axis.size < 3:
         return [slice(0, axis.size)]
     steps = np.diff(axis)
-    before = np.concatenate([[steps[1]], steps[:-1]])
-    after = np.concatenate([steps[1:], [steps[-2]]])
-    cuts = np.flatnonzero(steps > gap * np.minimum(before, after)) + 1
+    padded = np.concatenate([np.full(4, np.nan), steps, np.full(4, np.nan)])
+    around = np.lib.stride_tricks.sliding_window_view(padded, 9).copy()
+    around[:, 4] = np.nan
+    around[around > 2.01 * np.nanmin(around, axis=1, keepdims=True)] = np.nan
+    cuts = np.flatnonzero(steps > gap * np.nanmean(around, axis=1)) + 1
     edges = [0, *cuts.tolist(), axis.size]
     return [slice(a, b) for a, b in pairwise(edges)]

@@ -239,9 +239,7 @@ def _columns(header: tuple[int, list[str]], samples: Samples, where: str) -> dic
     line, names = header
     twice = [name for name, count in Counter(filter(None, names)).items() if count > 1]
     if twice:
-        raise SheetError(
-            f"{where}, row {line}", "different column names", offenders(twice), "Rename the columns."
-        )
+        raise SheetError(f"{where}, row {line}", "different column names", offenders(twice), "Rename the columns.")
     wanted = dict.fromkeys([samples.file, *samples.wanted()])
     missing = [name for name in wanted if name not in names]
     if missing:
@@ -256,9 +254,7 @@ def _file(text: str, place: str) -> str:
     path = PurePosixPath(text.replace("\\", "/"))
     windows = PureWindowsPath(text)
     if not text or path.is_absolute() or windows.drive or windows.root or ".." in path.parts:
-        raise SheetError(
-            place, "a path relative to the inbox", repr(text), "Name the file as it lies in the inbox."
-        )
+        raise SheetError(place, "a path relative to the inbox", repr(text), "Name the file as it lies in the inbox.")
     return _normal(str(path))
 
 

@@ -162,9 +162,7 @@ def _lay_out(aside: Path, spectra: xr.Dataset, chain: Chain, snapshot: str, work
     as_dask: Callable[..., da.Array] = da.asarray  # Dask is typed in part only
     data = as_dask(spectra["intensity"].data)
     store = delayed(_store_block, pure=False)
-    return [
-        store(data[at : at + rows], chain, axis, str(aside / "intensity"), at) for at in range(0, n, rows)
-    ]
+    return [store(data[at : at + rows], chain, axis, str(aside / "intensity"), at) for at in range(0, n, rows)]
 
 
 def _write_frame(
@@ -203,9 +201,7 @@ def _write_frame(
     write_columns(group, {name: np.asarray(coord.values).astype(object) for name, coord in texts.items()})
 
 
-def _store_block(
-    x: npt.NDArray[Any], chain: Chain, axis: npt.NDArray[np.float64], array: str, start: int
-) -> int:
+def _store_block(x: npt.NDArray[Any], chain: Chain, axis: npt.NDArray[np.float64], array: str, start: int) -> int:
     """Compute and store one block of rows; give the number of spectra stored."""
     try:
         out, positions = chain.apply(x, axis)

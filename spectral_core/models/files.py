@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
@@ -41,7 +42,7 @@ def load_pipeline(path: Path) -> Pipeline:
     except UntrustedTypesFoundException as error:
         found = str(error).splitlines()[0]
         raise ReadError(str(path), "types that offband's models consist of", found, remedy) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, BadZipFile, ValueError, KeyError, TypeError) as error:
         raise ReadError(str(path), "a skops file", str(error), remedy) from error
     if not isinstance(pipeline, Pipeline):
         raise ReadError(str(path), "a scikit-learn pipeline", type(pipeline).__name__, remedy)

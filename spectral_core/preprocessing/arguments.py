@@ -23,9 +23,7 @@ def whole_number(value: object, *, step: str, name: str, least: int) -> int:
     return value
 
 
-def number(
-    value: object, *, step: str, name: str, above: float = -math.inf, below: float = math.inf
-) -> float:
+def number(value: object, *, step: str, name: str, above: float = -math.inf, below: float = math.inf) -> float:
     """Return the value as a float if it is a finite number strictly between `above` and `below`.
 
     Raises:

@@ -92,9 +92,7 @@ def parse_variant(text: str) -> Chain:
     try:
         steps = tuple(STEPS[element.name](**dict(element.arguments)) for element in elements)
     except StudyError as error:
-        raise StudyError(
-            f"{where} {text!r}, {error.where}", error.expected, error.found, error.remedy
-        ) from None
+        raise StudyError(f"{where} {text!r}, {error.where}", error.expected, error.found, error.remedy) from None
     if len(steps) > 1 and any(step.name == "raw" for step in steps):
         raise StudyError(f"{where} {text!r}", "raw alone", f"raw among {len(steps)} steps", "Remove raw.")
     return Chain(steps)

@@ -134,9 +134,7 @@ def msc(x: Spectra, reference: npt.NDArray[np.float64]) -> Spectra:
     for rows in row_blocks(x):
         block = x[rows].astype(np.float64)
         slope = block @ centred / (length or 1.0)
-        unrelated = np.abs(slope) * np.sqrt(length) <= _UNRELATED * np.sqrt(
-            np.einsum("ij,ij->i", block, block)
-        )
+        unrelated = np.abs(slope) * np.sqrt(length) <= _UNRELATED * np.sqrt(np.einsum("ij,ij->i", block, block))
         slope[unrelated] = np.inf
         block -= block.mean(axis=1, keepdims=True)
         out[rows] = np.divide(block, slope[:, None], out=block) + (mean + centred * unrelated[:, None])

@@ -50,9 +50,7 @@ def savgol(x: Spectra, axis: Axis, *, window: int = 11, order: int = 2, deriv: i
         array([[4., 4., 4., 4., 4.]])
     """
     if axis.size < window:
-        raise SpectraError(
-            "savgol", f"at least window = {window} channels", f"{axis.size}", "Choose a smaller window."
-        )
+        raise SpectraError("savgol", f"at least window = {window} channels", f"{axis.size}", "Choose a smaller window.")
     spacing = float(axis[-1] - axis[0]) / (axis.size - 1) if deriv else 1.0
     if deriv:
         _check_spacing(axis, spacing, window, order)

@@ -173,9 +173,7 @@ def _channel_widths(axis: Axis) -> Axis:
     return widths
 
 
-def _refuse(
-    bad: npt.NDArray[np.bool_], block: Spectra, rows: slice, axis: Axis, expected: str, remedy: str
-) -> None:
+def _refuse(bad: npt.NDArray[np.bool_], block: Spectra, rows: slice, axis: Axis, expected: str, remedy: str) -> None:
     if bad.any():
         row, channel = (int(i) for i in np.argwhere(bad)[0])
         where = f"absorbance, spectrum {rows.start + row + 1}, axis {axis[channel]:g}"

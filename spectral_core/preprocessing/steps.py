@@ -97,9 +97,7 @@ def _savgol(window: int = 11, order: int = 2, deriv: int = 0) -> Operation:
     if deriv > order:
         raise refusal("savgol", "deriv", f"at most the order ({order}): higher derivatives are zero", deriv)
     arguments = (("window", window), ("order", order), ("deriv", deriv))
-    return Operation(
-        "savgol", neighbours.savgol, arguments, least_channels=window, unit="" if deriv else None
-    )
+    return Operation("savgol", neighbours.savgol, arguments, least_channels=window, unit="" if deriv else None)
 
 
 def _resample(start: float, stop: float, step: float) -> Operation:
@@ -110,9 +108,7 @@ def _resample(start: float, stop: float, step: float) -> Operation:
     if (stop - start) / step > 1e7:
         raise refusal("resample", "step", "a step that gives at most ten million channels", step)
     grid = (("start", start), ("stop", stop), ("step", step))
-    return Operation(
-        "resample", neighbours.resample, grid, positions=neighbours.resampled_axis, least_channels=1
-    )
+    return Operation("resample", neighbours.resample, grid, positions=neighbours.resampled_axis, least_channels=1)
 
 
 def _als(lam: float = 1e5, p: float = 0.01) -> Operation:

@@ -23,9 +23,7 @@ _TEMPORARY = (".part", ".tmp", ".temp", ".crdownload", ".partial", ".swp", "~")
 _SYSTEM = frozenset({"thumbs.db", "desktop.ini"})
 _ZARR_ROOTS = ("zarr.json", ".zgroup")
 _JCAMP_SUFFIXES = (".jdx", ".dx", ".jcamp", ".jcm")
-_JCAMP_START = re.compile(
-    rb"(?:\xef\xbb\xbf)?(?:\s*\$\$[^\r\n]*[\r\n]+)*\s*##\s*(?:TITLE|JCAMP)", re.IGNORECASE
-)
+_JCAMP_START = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s*\$\$[^\r\n]*[\r\n]+)*\s*##\s*(?:TITLE|JCAMP)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -80,9 +78,7 @@ def open_source(path: Path, *, name: str, largest: int = LARGEST_SOURCE) -> Sour
         if path.is_dir():
             return _open_folder(path, name, largest)
         if not path.is_file():
-            raise ReadError(
-                name, "a file", "none" if not path.exists() else "a device or pipe", "Check the path."
-            )
+            raise ReadError(name, "a file", "none" if not path.exists() else "a device or pipe", "Check the path.")
         data = _read_bounded(path, name, largest)
     except OSError as error:
         reason = error.strerror or type(error).__name__
@@ -92,9 +88,7 @@ def open_source(path: Path, *, name: str, largest: int = LARGEST_SOURCE) -> Sour
 
 def _open_folder(path: Path, name: str, largest: int) -> Source:
     if not _is_zarr(path):
-        raise ReadError(
-            name, "a file or a zarr group in a folder *.zarr", "another folder", "Name its files."
-        )
+        raise ReadError(name, "a file or a zarr group in a folder *.zarr", "another folder", "Name its files.")
     entries: dict[str, bytes] = {}
     digest, size = hashlib.sha256(), 0
     for file in sorted(path.rglob("*"), key=lambda p: p.relative_to(path).as_posix()):
@@ -113,9 +107,7 @@ def _read_bounded(path: Path, name: str, largest: int) -> bytes:
     with path.open("rb") as file:
         data = file.read(largest + 1)
     if len(data) > largest:
-        raise ReadError(
-            name, f"at most {largest} bytes left of the limit", "more", "Split it, or leave it out."
-        )
+        raise ReadError(name, f"at most {largest} bytes left of the limit", "more", "Split it, or leave it out.")
     return data
 
 
@@ -144,9 +136,7 @@ def read_spectra(source: Source, *, axis_unit: str, intensity_unit: str) -> xr.D
     coordinates = dataset.variables
     coordinates["source"].values[:] = source.name
     coordinates["source_sha256"].values[:] = source.sha256
-    coordinates["spectrum_id"].values[:] = [
-        f"{source.sha256[:16]}:{i}" for i in range(dataset.sizes["sample"])
-    ]
+    coordinates["spectrum_id"].values[:] = [f"{source.sha256[:16]}:{i}" for i in range(dataset.sizes["sample"])]
     return dataset
 
 

@@ -19,6 +19,7 @@ _ORDINATES = re.compile(r"[0-9.,+\-eE@A-Ia-i%J-Rj-rS-Zs \t]*")
 _PLAIN = re.compile(r"(?:[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?(?:[ \t]+|$))+")
 _TOKEN = re.compile(r"[@A-Ia-i%J-Rj-rS-Zs+\-]?[0-9.]+|[@A-Ia-i%J-Rj-rS-Zs]|[ ,\t]+|[+\-]")
 _REPEATS = {letter: count for count, letter in enumerate("STUVWXYZs", start=1)}
+_LEADING_DIFFERENCE = re.compile(r"[+-]?[0-9.]*[ \t]*[%J-Rj-r]")
 _DIFFERENCES = frozenset("%JKLMNOPQRjklmnopqr")
 
 
@@ -54,7 +55,8 @@ def decode_line(line: str, points: int, place: str) -> tuple[list[float], bool]:
         values = [float(value) for value in words or jcamp.parse(written)]
     except (ValueError, IndexError, TypeError, KeyError, OverflowError):
         values = []
-    if not values or not np.isfinite(values).all():
+    # the library would add a leading difference to the abscissa
+    if not values or not np.isfinite(values).all() or _LEADING_DIFFERENCE.match(written):
         raise ReadError(place, "an abscissa and ordinates", repr(line[:40]), BROKEN)
     return values, ends_in_difference
 

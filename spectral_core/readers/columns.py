@@ -79,9 +79,7 @@ def axis_column(
     fitting = shifts if len(shifts) == 1 else fitting
     if len(fitting) != 1:
         shown = offenders([names[i] for i in fitting])
-        raise ReadError(
-            where, f"one column of positions in {declared!r}", shown, "Export each spectrum with one axis."
-        )
+        raise ReadError(where, f"one column of positions in {declared!r}", shown, "Export each spectrum with one axis.")
     return fitting[0], tuple(i for i in found if i != fitting[0])
 
 
@@ -106,9 +104,7 @@ def differ_in_quantity(names: Sequence[str], units: Sequence[str]) -> bool:
     return len(measured | parts) > 1 and bool(measured or (parts & {"sample", "scope"} and len(parts) > 1))
 
 
-def choose(
-    names: Sequence[str], units: Sequence[str], among: Sequence[int], intensity_unit: str, *, where: str
-) -> int:
+def choose(names: Sequence[str], units: Sequence[str], among: Sequence[int], intensity_unit: str, *, where: str) -> int:
     """Choose the column that the study asks for, by its heading or by its quantity.
 
     Raises:

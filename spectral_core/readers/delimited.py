@@ -104,7 +104,7 @@ def _refuse_comma_puzzle(table: Table, body: Sequence[Row], names: Sequence[str]
 
 def _check_order(axis: npt.NDArray[np.float64], place: Callable[[int], str], where: str) -> None:
     if axis.size < 2:
-        return
+        raise ReadError(where, "a spectrum of two or more channels", f"{axis.size}", "Export the file anew.")
     sign = 1.0 if axis[-1] > axis[0] else -1.0
     wrong = np.flatnonzero(sign * np.diff(axis) <= 0)
     if wrong.size:

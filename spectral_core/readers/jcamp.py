@@ -66,9 +66,7 @@ def read_jcamp(data: bytes, *, axis_unit: str, intensity_unit: str, where: str) 
         SpectraError: The axis is not strictly monotonic or an intensity is not finite.
     """
     blocks = _blocks(split_lines(decode_text(data, where=where)), where)
-    spectra = [
-        (block, table) for block in blocks for table in block.tables if table[0] in ("XYDATA", "XYPOINTS")
-    ]
+    spectra = [(block, table) for block in blocks for table in block.tables if table[0] in ("XYDATA", "XYPOINTS")]
     if not spectra:
         kinds = sorted({kind for block in blocks for kind, _, _ in block.tables}) or ["no data"]
         raise ReadError(where, "spectra as XYDATA or XYPOINTS", offenders(kinds),
@@ -146,18 +144,14 @@ def _number(block: Block, label: str, where: str, default: float | None = None) 
     except ValueError:
         value = float("nan")
     if not np.isfinite(value) or "_" in text:
-        raise ReadError(
-            f"{where}, row {line}, {label}", "a number", repr(text[:40]) if text else "nothing", BROKEN
-        )
+        raise ReadError(f"{where}, row {line}, {label}", "a number", repr(text[:40]) if text else "nothing", BROKEN)
     return value
 
 
 def _points(block: Block, where: str) -> int:
     points = _number(block, "NPOINTS", where)
     if points < 1 or points != int(points):
-        raise ReadError(
-            f"{where}, row {block.line}, NPOINTS", "a whole number above 0", f"{points:g}", BROKEN
-        )
+        raise ReadError(f"{where}, row {block.line}, NPOINTS", "a whole number above 0", f"{points:g}", BROKEN)
     return int(points)
 
 
@@ -206,15 +200,12 @@ def _pairs(block: Block, lines: Lines, where: str) -> tuple[Floats, Floats]:
         flat.extend(values)
     points = _points(block, where)
     if len(flat) != 2 * points:
-        raise ReadError(
-            f"{where}, row {block.line}, NPOINTS", f"{points} pairs", f"{len(flat)} numbers", BROKEN
-        )
+        raise ReadError(f"{where}, row {block.line}, NPOINTS", f"{points} pairs", f"{len(flat)} numbers", BROKEN)
     x = np.asarray(flat[0::2]) * _number(block, "XFACTOR", where, 1.0)
     y = np.asarray(flat[1::2]) * _number(block, "YFACTOR", where, 1.0)
-    spacing = abs(x[-1] - x[0]) / max(points - 1, 1)
-    for label, found in (("FIRSTX", x[0]), ("LASTX", x[-1])):
+    for label, found, next_to in (("FIRSTX", x[0], x[1:2]), ("LASTX", x[-1], x[-2:-1])):
         stated = _number(block, label, where, float(found))
-        if abs(stated - found) > spacing:
+        if abs(stated - found) > np.abs(next_to - found).sum() / 2:
             raise ReadError(f"{where}, row {block.line}, {label}", f"{stated:g}", f"{found:g}", BROKEN)
     return x, y
 

@@ -77,17 +77,17 @@ def sniff_delimiter(lines: Sequence[str]) -> str:
         >>> [sniff_delimiter([line]) for line in ("1,5;2", "1,5\t2,5", "1,5 2,5", "1.5, 2", "1 2")]
         [';', '\t', ' ', ',', ' ']
     """
-    tail = [line for line in lines[len(lines) // 2 :][-60:] if not line.lstrip().startswith(_ASIDE)] or lines[
-        -1:
-    ]
-    needed = 0.8 * len(tail)
+    tail = [line for line in lines[len(lines) // 2 :][-60:] if not line.lstrip().startswith(_ASIDE)] or lines[-1:]
+    needed = len(tail) / 2
     for mark in _HARD:
         if sum(mark in line for line in tail) >= needed:
             return mark
     if sum("," in line for line in tail) < needed:
         return WHITESPACE
     worded = [line.split() for line in tail]
-    spaced = sum(len(words) > 1 and all(map(_DECIMAL_COMMA.fullmatch, words)) for words in worded)
+    spaced = sum(
+        len(words) > 1 and all(_DECIMAL_COMMA.fullmatch(word) for word in words if "," in word) for words in worded
+    )
     return WHITESPACE if spaced >= needed else ","
 
 
@@ -136,22 +136,27 @@ def _without_empty_column(rows: list[Row], width: int) -> list[Row]:
 
 
 def _positions_row(rows: Sequence[Row], width: int) -> int | None:
-    """Find the row of positions above columns: numbers in order beside a heading or an empty corner."""
-    for at, (row, after) in enumerate(pairwise(rows)):
-        cells, below = row[1], after[1]
-        if len(cells) != width or len(below) != width or is_aside(row):
-            continue
+    """Find the row of positions above columns: the first with numbers beside a heading or an empty corner."""
+    full = [i for i, row in enumerate(rows) if len(row[1]) == width and not is_aside(row)]
+    for order, at in enumerate(full[:-1]):
+        cells, below = rows[at][1], rows[full[order + 1]][1]
         numeric = [i for i, cell in enumerate(cells) if is_number(cell)]
-        if len(numeric) < max(2, width / 2) or len(numeric) == width:
-            if len(numeric) == width:
-                return None
+        corner = len(numeric) == width - 1 > 1 and not cells[0]
+        if numeric and all(map(is_numeric, cells)) and not corner:
+            return None
+        if len(numeric) < 2 or len(numeric) < min(3, width / 2) or not any(is_number(below[i]) for i in numeric):
             continue
-        steps = np.diff([as_float(cells[i]) for i in numeric])
-        ordered = (steps > 0).all() or (steps < 0).all() or len(numeric) == width - 1 > 4
-        if ordered and all(is_numeric(below[i]) for i in numeric):
-            headed = at > 0 and len(rows[at - 1][1]) == width and sum(map(_is_text, rows[at - 1][1])) >= 2
-            return None if headed else at
+        headed = order > 0 and sum(map(_is_text, rows[full[order - 1]][1])) >= 2
+        return None if headed or _is_broken_data(rows, at, numeric) else at
     return None
+
+
+def _is_broken_data(rows: Sequence[Row], at: int, numeric: Sequence[int]) -> bool:
+    """Whether a row continues the columns below it, so that its text stands where a number should."""
+    below = [cells for _, cells in rows[at + 1 :] if len(cells) == len(rows[at][1])]
+    first = [as_float(rows[at][1][0]), *(as_float(cells[0]) for cells in below)]
+    texts = set(range(len(rows[at][1]))).difference(numeric)
+    return _ordered(first) and all(is_number(cells[i]) for cells in below for i in texts)
 
 
 def _is_text(cell: str) -> bool:
@@ -166,8 +171,9 @@ def _under_positions(rows: list[Row], top: int, delimiter: str, axis_unit: str, 
     if named != [0] or np.isnan(first).any():
         return Table(tuple(head), tuple(body), True, delimiter)
     positions = [as_float(cell) for cell in cells[1:]]
-    steps = np.diff(first)
-    ordered = bool((steps > 0).all() or (steps < 0).all())
+    ordered = _ordered(first)
+    if cells[0] and ordered and not _ordered(positions):
+        return Table(tuple(head), tuple(body), False, delimiter)
     counted, rows_counted = _counts(positions), _counts(first)
     if axis_units(cells[0]) and counted:
         return Table(tuple(head), tuple(body), False, delimiter)
@@ -187,12 +193,19 @@ def _matrix(place: str, above: str, left: str) -> ReadError:
     )  # fmt: skip
 
 
+def _ordered(values: Sequence[float]) -> bool:
+    rising = [after > before for before, after in pairwise(values)]
+    return all(rising) or all(after < before for before, after in pairwise(values))
+
+
 def _counts(values: Sequence[float]) -> bool:
     return list(values) in (list(range(len(values))), list(range(1, len(values) + 1)))
 
 
 def _body(rows: Sequence[Row], width: int, where: str) -> list[Row]:
     body = [row for row in rows if not is_aside(row)]
+    if not body:
+        raise ReadError(where, "rows of numbers under the positions", "none", "Export the file anew.")
     for number, cells in body:
         if len(cells) != width:
             raise ReadError(f"{where}, row {number}", f"{width} cells as in the rest of the table",
@@ -226,8 +239,7 @@ def _refuse_bare_matrix(body: Sequence[Row], above: Row | None, where: str) -> N
     number, cells = body[0]
     if len(cells) < 4 or len(body) < 2 or (above is not None and len(above[1]) == len(cells)):
         return
-    steps = np.diff([as_float(cell) for cell in cells[1:]])
-    if (steps > 0).all() or (steps < 0).all():
+    if _ordered([as_float(cell) for cell in cells[1:]]):
         raise _matrix(f"{where}, row {number}", cells[1], body[1][1][0])
 
 

@@ -84,9 +84,7 @@ def zip_entries(data: bytes, *, where: str) -> dict[str, bytes]:
         raise ReadError(where, "a zip that holds a zarr group", "another zip (an office document, perhaps)",
                         "Export the spectra as text, for instance CSV.")  # fmt: skip
     root = roots[0].rpartition("/")[0]
-    return {
-        name[len(root) :].lstrip("/"): content for name, content in entries.items() if name.startswith(root)
-    }
+    return {name[len(root) :].lstrip("/"): content for name, content in entries.items() if name.startswith(root)}
 
 
 def _refuse_pickles(entries: Mapping[str, bytes], where: str) -> None:
@@ -98,9 +96,7 @@ def _refuse_pickles(entries: Mapping[str, bytes], where: str) -> None:
         except (ValueError, RecursionError) as error:
             raise _unreadable(f"JSON in {name}", error, where) from None
         if found:
-            raise ReadError(
-                f"{where}, {name}", "numbers and texts", "pickled objects, which are never read", _SCHEMA
-            )
+            raise ReadError(f"{where}, {name}", "numbers and texts", "pickled objects, which are never read", _SCHEMA)
 
 
 def _mentions_pickle(node: Any) -> bool:

@@ -20,7 +20,7 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x19\x1b-\x1f]")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:[.,][0-9]*)*|[.,][0-9]+)(?:[eEdD][+-]?[0-9]{1,4})?")
 _GROUPS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:[.,][0-9]{3})+")
 _MISSING = frozenset({
-    "", "nan", "-nan", "na", "n/a", "n.a.", "#n/a", "null", "none", "-", "--", "?", "inf", "-inf", "+inf",
+    "", "nan", "-nan", "na", "n/a", "n.a.", "n.d.", "nd", "#n/a", "null", "none", "-", "--", "?", "inf", "-inf", "+inf",
     "infinity", "-infinity", "+infinity", "#value!", "#div/0!", "#num!", "1.#ind", "-1.#ind", "1.#qnan",
     "1.#inf", "-1.#inf", "missing", "overflow", "####",
 })  # fmt: skip
@@ -42,9 +42,7 @@ def decode_text(data: bytes, *, where: str) -> str:
         text = data.decode("latin-1")
     binary = _CONTROL.search(data)
     if binary:
-        found = (
-            f"binary data (byte 0x{binary[0].hex()} at offset {binary.start()}, first {data[:8].hex(' ')})"
-        )
+        found = f"binary data (byte 0x{binary[0].hex()} at offset {binary.start()}, first {data[:8].hex(' ')})"
         raise ReadError(
             where,
             "text or a known binary format",

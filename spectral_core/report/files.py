@@ -31,10 +31,22 @@ def save_html(report: Mapping[str, Any], path: Path | str) -> Path:
 
 
 def save_json(report: Mapping[str, Any], path: Path | str) -> Path:
-    """Write the report as JSON, one line a list of numbers, and return where it lies.
+    """Write `json_text` of the report, as `save_html` writes its page, and return where it lies."""
+    return _put(json_text(report), Path(path))
+
+
+def json_text(report: Mapping[str, Any]) -> str:
+    """Write the report as JSON, one line a list of numbers.
 
     Raises:
         AuditError: A value is NaN, infinite or not a JSON type; the message names its key.
+
+    Example:
+        >>> print(json_text({"interval": [0.9, 1.0]}))
+        {
+         "interval": [0.9, 1.0]
+        }
+        <BLANKLINE>
     """
     faults = list(_faults(dict(report), "report"))
     if faults:
@@ -43,7 +55,7 @@ def save_json(report: Mapping[str, Any], path: Path | str) -> Path:
             faults[0][1], "Convert the value, or use None where there is no number.",
         )  # fmt: skip
     text = json.dumps(dict(report), indent=1, ensure_ascii=False, allow_nan=False)
-    return _put(_NUMBERS.sub(_on_one_line, text) + "\n", Path(path))
+    return _NUMBERS.sub(_on_one_line, text) + "\n"
 
 
 def _on_one_line(match: re.Match[str]) -> str:

@@ -141,9 +141,7 @@ def test_canonical_texts_lose_no_digit(lam: float, p: float, window: int, order:
 def test_a_bad_chain_is_refused_when_parsed_and_the_message_says_why(text: str, says: str) -> None:
     with pytest.raises(StudyError) as caught:
         parse_variant(text)
-    assert says in str(caught.value) and f"variant {text!r}" in str(caught.value).replace(
-        "variant:", "variant '':"
-    )
+    assert says in str(caught.value) and f"variant {text!r}" in str(caught.value).replace("variant:", "variant '':")
 
 
 def test_raw_is_the_identity_and_hands_the_same_array_back() -> None:

@@ -32,9 +32,7 @@ def test_savgol_is_exact_on_polynomials_up_to_its_order_edges_included(
     np.testing.assert_allclose(out[0], exact, atol=1e-7 * (1 + spacing**-deriv), rtol=1e-7)
 
 
-@pytest.mark.parametrize(
-    ("window", "order", "deriv"), [(3, 0, 0), (5, 2, 0), (11, 2, 1), (15, 4, 2), (21, 3, 3)]
-)
+@pytest.mark.parametrize(("window", "order", "deriv"), [(3, 0, 0), (5, 2, 0), (11, 2, 1), (15, 4, 2), (21, 3, 3)])
 def test_savgol_equals_scipy(window: int, order: int, deriv: int) -> None:
     x, axis = RNG.normal(size=(4, 60)), 900 + 1.9 * np.arange(60)
     expected = savgol_filter(x, window, order, deriv=deriv, delta=1.9, mode="interp")
@@ -91,9 +89,7 @@ def test_nothing_crosses_a_gap(text: str) -> None:
 
 def test_no_run_long_enough_says_how_long_they_are() -> None:
     axis = np.r_[np.arange(5.0), 50 + np.arange(8.0)]
-    with pytest.raises(
-        SpectraError, match=r"a run of at least 11 neighbouring channels, found .* longest run 8"
-    ):
+    with pytest.raises(SpectraError, match=r"a run of at least 11 neighbouring channels, found .* longest run 8"):
         parse_variant("snv | savgol(11, 2)").apply(np.ones((1, 13)), axis)
 
 

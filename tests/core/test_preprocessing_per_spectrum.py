@@ -57,9 +57,7 @@ EVEN = np.linspace(0, 5, 6)
 )
 @settings(deadline=None)
 @given(x=BLOCKS)
-def test_each_normalisation_makes_its_own_size_1_and_keeps_zeros(
-    name: str, size: Size, x: np.ndarray
-) -> None:
+def test_each_normalisation_makes_its_own_size_1_and_keeps_zeros(name: str, size: Size, x: np.ndarray) -> None:
     found = size(apply(name, x, EVEN).astype(np.float64))
     np.testing.assert_allclose(found, np.where(x.any(axis=1), 1, 0), rtol=1e-5)
 

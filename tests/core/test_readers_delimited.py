@@ -58,19 +58,13 @@ def spectra(draw: st.DrawFn) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.fl
 @pytest.mark.parametrize(("delimiter", "decimal"), DIALECTS)
 @given(data=st.data())
 @settings(max_examples=15, deadline=None)
-def test_one_spectrum_comes_back_from_every_dialect(
-    delimiter: str, decimal: str, data: st.DataObject
-) -> None:
+def test_one_spectrum_comes_back_from_every_dialect(delimiter: str, decimal: str, data: st.DataObject) -> None:
     axis, values = data.draw(st.composite(spectra)())
     descending = data.draw(st.booleans())
     order = slice(None, None, -1 if descending else 1)
-    head = data.draw(
-        st.sampled_from(["", "Title: leaf 7\nScans: 10\n\n", "# made by hand\n", f"a{delimiter}b\n"])
-    )
+    head = data.draw(st.sampled_from(["", "Title: leaf 7\nScans: 10\n\n", "# made by hand\n", f"a{delimiter}b\n"]))
     end = data.draw(st.sampled_from(["\n", "\r\n", "\r"]))
-    rows = [
-        [written(a, decimal), written(y, decimal)] for a, y in zip(axis[order], values[0][order], strict=True)
-    ]
+    rows = [[written(a, decimal), written(y, decimal)] for a, y in zip(axis[order], values[0][order], strict=True)]
     dataset = read(table(rows, delimiter, head=head, end=end))
     np.testing.assert_array_equal(dataset["axis"], axis)
     np.testing.assert_array_equal(dataset["intensity"], values[:1].astype(np.float32))
@@ -80,9 +74,7 @@ def test_one_spectrum_comes_back_from_every_dialect(
 @pytest.mark.parametrize(("delimiter", "decimal"), DIALECTS)
 @given(data=st.data())
 @settings(max_examples=15, deadline=None)
-def test_spectra_in_columns_come_back_under_their_headings(
-    delimiter: str, decimal: str, data: st.DataObject
-) -> None:
+def test_spectra_in_columns_come_back_under_their_headings(delimiter: str, decimal: str, data: st.DataObject) -> None:
     axis, values = data.draw(st.composite(spectra)())
     names = [f"leaf-{i}" for i in range(len(values))]
     matrix = np.column_stack([axis, values.T])
@@ -96,9 +88,7 @@ def test_spectra_in_columns_come_back_under_their_headings(
 @pytest.mark.parametrize(("delimiter", "decimal"), DIALECTS)
 @given(data=st.data())
 @settings(max_examples=15, deadline=None)
-def test_spectra_in_rows_come_back_with_their_text_columns(
-    delimiter: str, decimal: str, data: st.DataObject
-) -> None:
+def test_spectra_in_rows_come_back_with_their_text_columns(delimiter: str, decimal: str, data: st.DataObject) -> None:
     axis, values = data.draw(st.composite(spectra)())
     labels = [data.draw(st.sampled_from(["juice", "water", "12", "Öl"])) for _ in values]
     rows = [
@@ -259,7 +249,9 @@ def test_a_heading_of_another_quantity_is_refused() -> None:
     assert read(silent, intensity_unit="counts")["intensity"].attrs["units"] == "counts"
 
 
-QUANTITIES = "Wave;Sample;Dark;Reference;Reflectance\n[nm];[counts];[counts];[counts];[%]\n\n400;1;2;3;9.5\n401;4;5;6;8.5\n"
+QUANTITIES = (
+    "Wave;Sample;Dark;Reference;Reflectance\n[nm];[counts];[counts];[counts];[%]\n\n400;1;2;3;9.5\n401;4;5;6;8.5\n"
+)
 
 
 def test_columns_of_different_quantities_are_chosen_by_the_study_or_refused() -> None:
@@ -281,7 +273,7 @@ def test_spectra_of_one_name_are_refused() -> None:
 
 
 def test_columns_with_the_names_of_the_contract_are_kept_under_others() -> None:
-    dataset = read("sample;source;label;400;402\ns1;here;A;0.5;0.25\ns2;there;B;0.5;0.75\n")
+    dataset = read("sample;source;label;400;402;404\ns1;here;A;0.5;0.25;1\ns2;there;B;0.5;0.75;1\n")
     assert list(dataset["sample_name"].values) == ["s1", "s2"]
     assert list(dataset["source_name"].values) == ["here", "there"]
     assert "sample" not in dataset.coords

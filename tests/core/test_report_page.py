@@ -7,6 +7,7 @@ import copy
 import hashlib
 import json
 import re
+from functools import cache
 from html.parser import HTMLParser
 from typing import Any
 
@@ -65,10 +66,15 @@ BLANK_MESSAGE = (
 )
 
 
+@cache
+def coffee_spectra() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    X, y = load_coffee()
+    return np.asarray(X), np.asarray(y["labels"])
+
+
 def coffee_report(n_variants: int = 1) -> dict[str, Any]:
     """A report on the brewed coffees; spectra are real, accuracies are merely input."""
-    X, y = load_coffee()
-    spectra, labels = np.asarray(X), np.asarray(y["labels"])
+    spectra, labels = coffee_spectra()
     axis = 450 + 1.928 * np.arange(spectra.shape[1])
     names = VARIANTS[:n_variants]
     return {
@@ -78,9 +84,9 @@ def coffee_report(n_variants: int = 1) -> dict[str, Any]:
                    "spectrum does (1.00 against 1.00).",
         "reasons": [{"code": "blank_sufficient", "message": BLANK_MESSAGE, "variants": list(names)}],
         "caveats": [
-            {"code": "off_band_signal", "message": "Off-band channels reach 0.97 (chance 0.33).", "variants": list(names)},
+            {"code": "off_band_signal", "message": "Off-band reaches 0.97 (chance 0.33).", "variants": list(names)},
             {"code": "preprocessing_carried", "message": "Preprocessing before cropping raises off-band from 0.967 to "
-             "0.976.", "variants": [names[-1]]},
+             "0.976.", "variants": list(names[-1:])},
         ],
         "settings": {"delta": 0.05, "alpha": 0.05, "n_permutations": 1999, "n_folds": 5, "seed": 20261122},
         "design": {"n_spectra": 60, "n_channels": 1841, "n_units": 60, "unit_declared": False,
@@ -172,7 +178,8 @@ def test_a_missing_key_leaves_a_page(missing: str) -> None:
 
 @pytest.mark.parametrize("part", ["design", "regions", "spectra", "settings", "provenance"])
 def test_an_emptied_part_leaves_a_page(part: str) -> None:
-    for nothing in ({}, None):
+    nothings: list[Any] = [{}, None]
+    for nothing in nothings:
         assert Page(render_html(coffee_report(1) | {part: nothing})).open == []
     report = coffee_report(1)
     for key in report[part]:
@@ -197,7 +204,14 @@ def test_each_verdict_heads_its_page_and_is_never_called_passed(verdict: str) ->
 
 def test_the_first_section_says_verdict_reason_and_next_step(coffee: dict[str, Any]) -> None:
     first = Page(render_html(coffee)).words.partition("Figure 1.")[0]
-    for said in ("Artefact", coffee["summary"], BLANK_MESSAGE, "blank_sufficient", "in all 2 variants", "Next:"):
+    for said in (
+        "Artefact",
+        coffee["summary"],
+        BLANK_MESSAGE,
+        "blank_sufficient",
+        "in all 2 variants",
+        "Next:",
+    ):
         assert said in first
     assert "60 spectra · 60 units · 3 classes · 1,841 channels · 2 variants · 1,999 permutations" in first
 
@@ -225,7 +239,8 @@ def test_design_settings_models_and_provenance_are_on_the_page(coffee: dict[str,
         "20261122", "δ, smallest gain worth having 0.05", "Chance 0.333", "Brasil 20 20",
         "pls-da(components=10)", "0.983", "0.991", "refitting the model itself", "the probe (closed form)",
         "brewed coffee", "0f3a9be2c1d45e77", "9XK2Q7", "c0ffee11", "scikit-learn 1.8.0", "offband run study.toml",
-        "2,830–2,980 cm⁻¹", "lipids, symmetric and antisymmetric", "2,450–2,600 cm⁻¹", "neither coffee nor water absorbs",
+        "2,830–2,980 cm⁻¹", "lipids, symmetric and antisymmetric", "2,450–2,600 cm⁻¹",
+        "neither coffee nor water absorbs",
         "No batch was declared", "batch : no batch was declared",
     ):  # fmt: skip
         assert shown in words, shown
@@ -233,7 +248,10 @@ def test_design_settings_models_and_provenance_are_on_the_page(coffee: dict[str,
 
 def test_batches_are_shown_with_their_empty_cells() -> None:
     report = coffee_report(1)
-    report["design"]["batches"] = {"Monday": {"Brasil": 13, "Ethiopia": 0, "Vietnam": 7}, "Tuesday": {"Vietnam": 11}}
+    report["design"]["batches"] = {
+        "Monday": {"Brasil": 13, "Ethiopia": 0, "Vietnam": 7},
+        "Tuesday": {"Vietnam": 11},
+    }
     words = Page(render_html(report)).words
     assert "Monday 13 0 7" in words and "Tuesday 0 0 11" in words
     assert "1 of 2 batches hold a single class" in words
@@ -261,12 +279,13 @@ def test_the_four_cautions_and_the_limits_are_printed(coffee: dict[str, Any]) ->
 HOSTILE = "</script><script>alert(1)</script>\"'&<b onload=x>${{7*7}}\x00\x1b\u202e\ud800$\\alpha$"
 
 
-def poison(node: Any) -> Any:
-    """Put the hostile text behind every text, as value and as key of what users name."""
+NAMED_BY_USERS = {"classes", "batches", "bands", "blanks", "mean", "sd", "recall", "versions", "metrics", "differences"}
+
+
+def poison(node: Any, *, named: bool = False) -> Any:
+    """Put the hostile text behind every text and behind every key that comes from outside."""
     if isinstance(node, dict):
-        named = {k for k, v in node.items() if isinstance(v, dict | list) and k not in coffee_report(0)}
-        return {f"{k}{HOSTILE}" if k in (*COUNTRIES, "silent region") and k in named else k: poison(v)
-                for k, v in node.items()}  # fmt: skip
+        return {f"{k}{HOSTILE}" if named else k: poison(v, named=k in NAMED_BY_USERS) for k, v in node.items()}
     if isinstance(node, list):
         return [poison(item) for item in node]
     return f"{node}{HOSTILE}" if isinstance(node, str) else node
@@ -279,7 +298,7 @@ def test_hostile_texts_stay_texts() -> None:
     assert page.tags.count("b") <= clean.tags.count("b")
     assert not [name for _, name, _ in page.attributes if name.startswith("on")]
     assert HOSTILE[:38] in page.text  # it is shown, not dropped
-    assert not {"\x00", "\x1b", "\u202e", "\ud800"} & set(render_html(poison(coffee_report(1))))
+    assert not {"\x00", "\x1b", "\u202e", "\ud800"} & set(page.text)
 
 
 def test_the_page_loads_nothing(coffee: dict[str, Any]) -> None:
@@ -346,8 +365,8 @@ def test_a_point_lies_where_its_accuracy_is() -> None:
     report["variants"][0]["probes"]["full"].update(balanced_accuracy=0.75, interval=[0.7, 0.8])
     page = Page(render_html(report))
     circles = [value for tag, name, value in page.attributes if tag == "circle" and name == "cx"]
-    # the scale runs from 0.3 (the tenth below chance and the lowest interval) to 1
-    assert circles[0] == f"{100 * (0.75 - 0.3) / 0.7:.2f}%"
+    # the lowest number shown is chance, 1/3: the scale runs from 0.2, at least half a tenth below it, to 1
+    assert circles[0] == f"{100 * (0.75 - 0.2) / 0.8:.2f}%"
 
 
 def test_an_open_point_is_one_that_shuffled_labels_reach_too() -> None:

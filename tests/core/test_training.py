@@ -125,12 +125,12 @@ def test_p_is_never_zero_and_small_for_a_plain_difference():
 
 def test_p_is_uniform_where_labels_mean_nothing():
     p = []
-    for seed in range(100):
+    for seed in range(60):
         x, design = study(units=16, replicates=2, d=60, seed=seed)
         p.append(trained(x, design, permutations=9, folds=2, seed=seed).p_association)
-    # P(p <= 0.2) is at most 0.2: 20 of 100 expected, 32 is 3 standard deviations more
-    assert np.sum(np.array(p) <= 0.2) <= 32
-    assert np.sum(np.array(p) <= 0.6) >= 33
+    # P(p <= 0.2) is at most 0.2: 12 of 60 expected, 21 is 3 standard deviations more
+    assert np.sum(np.array(p) <= 0.2) <= 21
+    assert np.sum(np.array(p) <= 0.6) >= 18
 
 
 def test_without_permutations_there_is_no_p_among_the_metrics():
@@ -170,7 +170,7 @@ def test_cropping_comes_before_preprocessing():
 
     np.testing.assert_array_equal(before["off_band"], after["off_band"])
     np.testing.assert_array_equal(before["blank"], after["blank"])
-    np.testing.assert_array_equal(before["blank"], chain.apply(x[:, 45:], axis[45:])[0])
+    np.testing.assert_allclose(before["blank"], chain.apply(x[:, 45:], axis[45:])[0], atol=1e-12)
 
 
 def test_regions_that_are_not_declared_or_too_narrow_for_the_chain_are_absent():

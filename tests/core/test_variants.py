@@ -13,14 +13,12 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
-from dask.delayed import delayed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spectral_core import variants
 from spectral_core.errors import ArchiveError, SpectraError
 from spectral_core.preprocessing import parse_variant
-from spectral_core.preprocessing.blocks import compute_blocks
 from spectral_core.spectra import make_spectra, validate_spectra
 from spectral_core.variants import VariantReference, materialise, open_variant, variant_path
 
@@ -71,9 +69,7 @@ def test_a_variant_equals_the_chain_on_numpy(text: str, tmp_path: Path, small_bl
     spectra = dataset()
     for name, given_as in (("lazy", spectra.chunk({"sample": 9})), ("in_memory", spectra)):
         reference = materialise(given_as, parse_variant(text), directory=tmp_path, snapshot=name)
-        np.testing.assert_allclose(
-            open_variant(reference.path)["intensity"].values, expected(spectra, text), atol=1e-6
-        )
+        np.testing.assert_allclose(open_variant(reference.path)["intensity"].values, expected(spectra, text), atol=1e-6)
 
 
 @settings(max_examples=12, deadline=None)
@@ -90,17 +86,13 @@ def test_dask_equals_numpy_under_any_chunks_and_block_size(
             directory=tmp_path_factory.mktemp("v"),
             snapshot="A",
         )
-    np.testing.assert_allclose(
-        open_variant(reference)["intensity"].values, expected(spectra, "snv"), atol=1e-6
-    )
+    np.testing.assert_allclose(open_variant(reference)["intensity"].values, expected(spectra, "snv"), atol=1e-6)
 
 
 def test_a_stored_variant_is_reused_and_not_computed_again(tmp_path: Path) -> None:
     first = materialise(dataset(), SNV, directory=tmp_path, snapshot="A")
     told: list[int] = []
-    again = materialise(
-        dataset(), SNV, directory=tmp_path, snapshot="A", progress=lambda done, _: told.append(done)
-    )
+    again = materialise(dataset(), SNV, directory=tmp_path, snapshot="A", progress=lambda done, _: told.append(done))
     assert (first.reused, again.reused, told) == (False, True, []) and again.path == first.path
     same = parse_variant("savgol(11, 2, 0)"), parse_variant("savgol")
     assert len({variant_path(tmp_path, snapshot="A", chain=chain) for chain in same}) == 1
@@ -122,15 +114,11 @@ def test_progress_counts_every_block_up_to_all(tmp_path: Path, small_blocks: Non
     assert told == [(done, 8) for done in range(1, 9)]  # 50 rows in blocks of 7
 
 
-def test_a_spectrum_that_a_step_refuses_is_named_and_leaves_nothing_behind(
-    tmp_path: Path, small_blocks: None
-) -> None:
+def test_a_spectrum_that_a_step_refuses_is_named_and_leaves_nothing_behind(tmp_path: Path, small_blocks: None) -> None:
     spectra = dataset()
     spectra["intensity"][37, 4] = 0.0
     chain = parse_variant("absorbance")
-    with pytest.raises(
-        SpectraError, match=r"variant 'absorbance\(.*, spectrum 38, axis 408: expected a positive"
-    ):
+    with pytest.raises(SpectraError, match=r"variant 'absorbance\(.*, spectrum 38, axis 408: expected a positive"):
         materialise(spectra, chain, directory=tmp_path, snapshot="A")
     assert names_in(tmp_path, "*.zarr") == [] and names_in(tmp_path, "*.part") == []
 
@@ -150,14 +138,10 @@ def test_a_result_that_is_not_finite_is_refused(tmp_path: Path) -> None:
         materialise(spectra, SNV, directory=tmp_path, snapshot="A")
 
 
-def test_missing_rows_are_never_published(
-    tmp_path: Path, small_blocks: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_rows_are_never_published(tmp_path: Path, small_blocks: None, monkeypatch: pytest.MonkeyPatch) -> None:
     # a worker whose disk is not this one: it reports its rows, and they are not here
     monkeypatch.setattr(variants, "_store_block", _elsewhere)
-    with pytest.raises(
-        ArchiveError, match="50 spectra in 8 chunks, found 50 spectra reported, 7 chunks stored"
-    ):
+    with pytest.raises(ArchiveError, match="50 spectra in 8 chunks, found 50 spectra reported, 7 chunks stored"):
         materialise(dataset(), SNV, directory=tmp_path, snapshot="A")
     assert names_in(tmp_path, "*.zarr") == [] and names_in(tmp_path, "*.part") == []
 
@@ -223,79 +207,6 @@ def test_a_second_writer_waits_for_the_first_and_takes_what_it_wrote(tmp_path: P
     first.join(60)
     second.join(60)
     assert (found["first"].reused, found["second"].reused) == (False, True)
-
-
-UNGUARDED = """
-import icechunk, numpy as np, xarray as xr
-from pathlib import Path
-from spectral_core.preprocessing import parse_variant
-from spectral_core.variants import materialise
-from tests.core.test_variants import dataset
-folder = Path({folder!r})
-icechunk.set_logs_filter("error")
-repository = icechunk.Repository.create(icechunk.local_filesystem_storage(str(folder / "store")))
-session = repository.writable_session("main")
-dataset(200).chunk(sample=30).to_zarr(session.store, consolidated=False)
-snapshot = session.commit("200 spectra")
-spectra = xr.open_zarr(repository.readonly_session(snapshot_id=snapshot).store, consolidated=False, chunks={{}})
-done = []
-reference = materialise(spectra, parse_variant("als(lam=1e3) | snv"), directory=folder / "variants", snapshot=snapshot,
-                        scheduler="processes", workers=2, progress=lambda *now: done.append(now))
-print(reference.path, len(done))
-"""
-
-
-def test_processes_read_an_icechunk_archive_from_a_script_without_a_main_guard(tmp_path: Path) -> None:
-    ended = run(tmp_path / "script.py", UNGUARDED.format(folder=str(tmp_path)))
-    assert ended.returncode == 0, ended.stderr
-    path, blocks = ended.stdout.split()
-    assert int(blocks) > 2
-    stored = open_variant(path)
-    np.testing.assert_allclose(stored["intensity"], expected(dataset(200), "als(lam=1e3) | snv"), atol=1e-5)
-    assert stored["label"].values.tolist() == dataset(200)["label"].values.tolist()
-
-
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_a_running_dask_scheduler_gives_the_same(tmp_path: Path, small_blocks: None) -> None:
-    from distributed import LocalCluster
-
-    cluster = LocalCluster(
-        n_workers=1,
-        threads_per_worker=2,
-        processes=False,
-        protocol="tcp",
-        host="127.0.0.1",
-        dashboard_address=None,
-    )
-    told: list[tuple[int, int]] = []
-    with cluster:
-        where = cluster.scheduler_address
-        reference = materialise(
-            dataset().chunk({"sample": 9}), SNV, directory=tmp_path, snapshot="A", scheduler=where,
-            progress=lambda *now: told.append(now),
-        )  # fmt: skip
-        with pytest.raises(SpectraError, match=r"variant 'absorbance.* spectrum "):
-            materialise(
-                -dataset(), parse_variant("absorbance"), directory=tmp_path, snapshot="A", scheduler=where
-            )
-    np.testing.assert_allclose(open_variant(reference)["intensity"], expected(dataset(), "snv"), atol=1e-6)
-    assert told[-1] == (8, 8) and names_in(tmp_path, "*.part") == []
-
-
-def test_an_address_without_a_scheduler_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ArchiveError, match="expected a running scheduler, found no answer"):
-        materialise(dataset(), SNV, directory=tmp_path, snapshot="A", scheduler="tcp://nowhere")
-
-
-def _die(_: int) -> int:
-    os.kill(os.getpid(), signal.SIGKILL)
-    return 0
-
-
-def test_a_worker_that_is_killed_is_a_clear_failure() -> None:
-    blocks = [delayed(_die)(i) for i in range(2)]
-    with pytest.raises(ArchiveError, match="expected workers that finish their blocks"):
-        compute_blocks(blocks, scheduler="processes", workers=2, progress=None)
 
 
 def test_threads_become_processes_only_for_large_slow_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
