@@ -26,6 +26,9 @@ from tasks.environment import quieten
 DONE, FAILURE, BAD_INPUT = 0, 1, 2
 """Exit statuses: the work was done whatever the verdict; it could not be done; the input is at fault."""
 
+WIDTH = 160
+"""Columns of an answer that goes to a file or another program."""
+
 _TYPERS = (typer.Exit, typer.Abort, typer.BadParameter)
 
 
@@ -40,6 +43,8 @@ class Terminal:
     def __init__(self, *, as_json: bool, verbose: bool) -> None:
         self.as_json, self.verbose = as_json, verbose
         self._out = Console(soft_wrap=True, highlight=False)
+        if not self._out.is_terminal:
+            self._out.width = WIDTH
         self._err = Console(stderr=True, highlight=False)
         self._progress = Progress(
             SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(),
@@ -74,7 +79,7 @@ class Terminal:
 
     def say(self, text: str) -> None:
         """Print a line about what is going on."""
-        self._err.print(text, markup=False)
+        self._err.print(text, markup=False, soft_wrap=True)
 
     def show(self, *renderables: RenderableType) -> None:
         """Print the answer for a person; nothing when a machine asked."""

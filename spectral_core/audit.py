@@ -16,27 +16,25 @@ from spectral_core.controls.blocks import Blocks, make_blocks
 from spectral_core.controls.leakage import examine_replicates
 from spectral_core.controls.nuisance import scalar_aucs
 from spectral_core.errors import AuditError
-from spectral_core.evidence import Answer, Fit, Labelings, Settings, adjust, ask, difference, fit_block
-from spectral_core.inference import Estimate
+from spectral_core.estimators import AuditedModel, Contender, OutOfFold, contenders_of, examine_model
+from spectral_core.estimators.report import models_content, speaking_for
+from spectral_core.evidence import Answer, Fit, Labelings, Settings, adjust, ask, differences, fit_block
 from spectral_core.messages import Places
 from spectral_core.preprocessing import Chain, parse_variant
 from spectral_core.reasons import explain_reasons
-from spectral_core.regions import Intervals, locate_regions
+from spectral_core.regions import Intervals, Regions, locate_regions, off_band_mask
 from spectral_core.spectra import canonical_axis_unit, check_axis, check_finite
 from spectral_core.splits import Design, count_permutations, make_design, permuted_codes, unit_folds
 from spectral_core.verdict import Case, VariantEvidence, judge, overall
 
 if TYPE_CHECKING:
     import xarray as xr
+    from sklearn.base import BaseEstimator
 
     from spectral_core.study import Study
 
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[int, int], None]
-_PAIRS = (
-    ("full", "bands"), ("full", "off_band"), ("full", "blank"), ("full", "nuisance"),
-    ("bands", "off_band"), ("off_band_after", "off_band"),
-)  # fmt: skip
 
 
 def audit_classifier(
@@ -50,6 +48,7 @@ def audit_classifier(
     unit: Sequence[object] | npt.NDArray[np.generic] | None = None,
     batch: Sequence[object] | npt.NDArray[np.generic] | None = None,
     preprocess: str = "raw",
+    estimator: BaseEstimator | None = None,
     n_permutations: int = 1999,
     delta: float = 0.05,
     alpha: float = 0.05,
@@ -58,7 +57,10 @@ def audit_classifier(
 ) -> AuditReport:
     """Judge whether a classifier is accurate because of the declared bands.
 
-    The closed-form probe (ridge regression on class indicators) stands for the classifier.
+    Without `estimator` the closed-form probe (ridge regression on class indicators) stands for the
+    classifier. With one, the verdict is about it: it is refitted on the same folds and blocks, under permuted
+    labels up to 199 times a claim (in parallel inside `joblib.parallel_config`, with the same result), and
+    the probe's findings stand beside it in `report.content["estimator"]`.
 
     Args:
         X: n × d intensities: numpy array, xarray.DataArray or dask array.
@@ -70,6 +72,8 @@ def audit_classifier(
         unit: What is independent (specimen, patient, culture), one value a spectrum.
         batch: Session, day, plate or instrument, one value a spectrum.
         preprocess: Chain of per-spectrum steps, such as "snv | savgol(11, 2, 1)".
+        estimator: Unfitted scikit-learn classifier or Pipeline; it is cloned, and every step refitted per fold.
+            It must accept fewer channels than d, because it is refitted on bands and blanks alone.
         n_permutations: Label permutations behind each p-value.
         delta: Smallest gain in balanced accuracy worth having.
         alpha: Error level.
@@ -80,7 +84,8 @@ def audit_classifier(
         The report: `.verdict`, `.reasons`, `.caveats`, `.checks`, `.to_dict()`, `.save_html(path)`.
 
     Raises:
-        AuditError: Shapes that disagree, one class, or an interval outside the axis.
+        AuditError: Shapes that disagree, one class, an interval outside the axis, or an estimator that cannot
+            be refitted or predicts what is no class.
         SpectraError: NaN or infinite intensities, or an axis that is not strictly increasing.
         StudyError: `preprocess` does not parse.
     """
@@ -90,20 +95,29 @@ def audit_classifier(
     if design.n != x.shape[0]:
         raise AuditError("y", f"{x.shape[0]} labels, one for each row of X", f"{design.n}", "Pass one for each row.")
     places = Places(canonical_axis_unit(axis_unit), dict(bands or {}), dict(blank or {}))
-    return audit_variants(x, positions, design, places, [parse_variant(preprocess)], settings)
+    models = [] if estimator is None else [Contender.of(estimator, seed=settings.seed)]
+    return audit_variants(x, positions, design, places, [parse_variant(preprocess)], settings, models=models)
 
 
-def audit_study(study: Study, dataset: xr.Dataset, *, snapshot: str, progress: Progress | None = None) -> AuditReport:
-    """Audit every variant of a study on the spectra of an archive snapshot.
+def audit_study(
+    study: Study,
+    dataset: xr.Dataset,
+    *,
+    snapshot: str,
+    trained: Sequence[OutOfFold] = (),
+    progress: Progress | None = None,
+) -> AuditReport:
+    """Audit every variant of a study, and every model trained on it, on the spectra of an archive snapshot.
 
     Args:
         study: Bands, blanks, variants and settings.
         dataset: Spectra in the contract's schema, loaded or lazy.
         snapshot: The archive snapshot, for the record.
+        trained: What training found of each model on each variant, with the study's seed and folds.
         progress: Called with (blocks done, blocks in all).
 
     Raises:
-        AuditError: One class only, an interval outside the axis, or an axis in another unit.
+        AuditError: One class only, an interval outside the axis, an axis in another unit, or training on other folds.
     """
     found = str(dataset["axis"].attrs.get("units", ""))
     if found != study.reading.axis_unit:
@@ -115,7 +129,8 @@ def audit_study(study: Study, dataset: xr.Dataset, *, snapshot: str, progress: P
     design = make_design(dataset["label"].values, **columns)
     places = Places(study.reading.axis_unit, study.band_intervals(), study.blank_intervals())
     chains = [parse_variant(text) for text in study.variants]
-    report = audit_variants(x, axis, design, places, chains, settings, progress=progress)
+    models = contenders_of(trained, budget=study.audit.model_permutations, seed=settings.seed)
+    report = audit_variants(x, axis, design, places, chains, settings, models=models, progress=progress)
     return report.with_study(study, snapshot, intensity_unit=str(dataset["intensity"].attrs.get("units", "")))
 
 
@@ -127,17 +142,29 @@ def audit_variants(
     chains: Sequence[Chain],
     settings: Settings,
     *,
+    models: Sequence[Contender] = (),
     progress: Progress | None = None,
 ) -> AuditReport:
-    """Audit several preprocessing variants of the same spectra together; their claims are corrected together."""
+    """Audit several preprocessing variants of the same spectra together; their claims are corrected together.
+
+    Each of `models` is judged beside the probe on every variant; it speaks for the variant where the audit
+    is about it, or where it is more accurate than the probe by more than delta.
+    """
     regions = locate_regions(axis, axis_unit=places.axis_unit, bands=places.bands, blanks=places.blanks)
     labelings = _labelings(design, settings)
     blocks = {str(chain): make_blocks(x, regions, places.bands, chain) for chain in chains}
     cases = _cases(blocks, design, labelings, settings, progress)
-    variants = [_report_on_variant(case, places) for case in cases]
+    audited = [
+        (model, _report_on_variant(model.case, places, judged_by=model.contender.name))
+        for case, chain in zip(cases, chains, strict=True)
+        for model in _examine_models(models, case, blocks[str(chain)], labelings, chain, regions, places)
+    ]
+    probes = [_report_on_variant(case, places) for case in cases]
+    variants = [speaking_for(probe, audited) for probe in probes]
     verdict = overall([variant.verdict for variant in variants])
     subject = Subject.of(x, axis, design, places, regions)
-    return report_on(subject, settings, variants, verdict)
+    report = report_on(subject, settings, variants, verdict)
+    return report.with_content(**models_content(probes, audited)) if audited else report
 
 
 def _cases(
@@ -181,15 +208,10 @@ def _evidence(
     settings: Settings,
 ) -> VariantEvidence:
     answers = {name: answer for (v, name), answer in adjusted.items() if v == variant}
-    differences: dict[str, Estimate] = {
-        f"{a} − {b}": difference(design, answers[a].credit, answers[b].credit, alpha=settings.alpha)
-        for a, b in _PAIRS
-        if a in answers and b in answers
-    }
     return VariantEvidence(
         variant,
         answers,
-        differences,
+        differences(design, answers, alpha=settings.alpha),
         examine_replicates(fit, answers["full"], design, settings),
         examine_batches(fit, design, labelings, settings),
         scalar_aucs(blocks.scalars, design.codes, len(design.classes)),
@@ -197,11 +219,28 @@ def _evidence(
     )
 
 
-def _report_on_variant(case: Case, places: Places) -> VariantReport:
+def _examine_models(
+    models: Sequence[Contender],
+    case: Case,
+    blocks: Blocks,
+    labelings: Labelings,
+    chain: Chain,
+    regions: Regions,
+    places: Places,
+) -> list[AuditedModel]:
+    axis = chain.apply(np.ones((1, regions.axis.size)), regions.axis)[1] if models else regions.axis
+    masks = {name: (axis >= low) & (axis <= high) for name, (low, high) in {**places.bands, **places.blanks}.items()}
+    if places.bands:
+        masks["off-band"] = off_band_mask(axis, places.bands)
+    masks = {name: mask for name, mask in masks.items() if mask.any()}
+    return [examine_model(model, case, blocks, labelings, masks) for model in models]
+
+
+def _report_on_variant(case: Case, places: Places, *, judged_by: str = "probe") -> VariantReport:
     judgement = judge(case)
     reasons = explain_reasons(judgement, case, places)
     caveats = explain_caveats(case, places, reasons=judgement.codes)
-    return VariantReport(case, judgement.verdict, reasons, caveats, list_checks(case))
+    return VariantReport(case, judgement.verdict, reasons, caveats, list_checks(case), judged_by)
 
 
 def _labelings(design: Design, settings: Settings) -> Labelings:

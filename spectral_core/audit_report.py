@@ -38,13 +38,17 @@ _HEADLINES = {
 
 @dataclass(frozen=True)
 class VariantReport:
-    """One variant's verdict with its reasons, caveats and checks; `case` holds the evidence."""
+    """One variant's verdict with its reasons, caveats and checks; `case` holds the evidence.
+
+    `judged_by` is "probe", or the name of the model that the verdict speaks of.
+    """
 
     case: Case
     verdict: str
     reasons: tuple[Message, ...]
     caveats: tuple[Message, ...]
     checks: tuple[Check, ...]
+    judged_by: str = "probe"
 
     def to_dict(self) -> dict[str, Any]:
         """Give the variant as plain values."""
@@ -53,6 +57,7 @@ class VariantReport:
         return {
             "variant": evidence.variant,
             "verdict": self.verdict,
+            "judged_by": self.judged_by,
             "reasons": [reason.to_dict() for reason in self.reasons],
             "caveats": [caveat.to_dict() for caveat in self.caveats],
             "probes": {name: _answer(answer) for name, answer in evidence.answers.items()},

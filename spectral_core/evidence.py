@@ -23,6 +23,10 @@ from spectral_core.splits import Codes, Design
 
 Floats = npt.NDArray[np.float64]
 CLAIMS = ("full", "bands", "off_band", "blank", "nuisance")  # corrected together; the rest is descriptive
+PAIRS = (
+    ("full", "bands"), ("full", "off_band"), ("full", "blank"), ("full", "nuisance"),
+    ("bands", "off_band"), ("off_band_after", "off_band"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Labelings:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the probe found on one block, with units kept together.
+    """What the probe, or another model, found on one block, with units kept together.
 
     `p` and `p_adjusted` belong to permutations of units anywhere, `p_within` and `p_within_adjusted` to
     permutations inside batches (NaN where batches do not admit any). `gain_within` is the accuracy beyond
@@ -138,3 +142,12 @@ def adjust(
 def difference(design: Design, a: Floats, b: Floats, *, alpha: float) -> Estimate:
     """Estimate the paired difference of two balanced accuracies from their held-out credits."""
     return balanced_mean(design, a - b, alpha=alpha, low=-1.0)
+
+
+def differences(design: Design, answers: Mapping[str, Answer], *, alpha: float) -> dict[str, Estimate]:
+    """Estimate the paired differences that the rules look at, by "a − b", as far as both blocks were asked."""
+    return {
+        f"{a} − {b}": difference(design, answers[a].credit, answers[b].credit, alpha=alpha)
+        for a, b in PAIRS
+        if a in answers and b in answers
+    }

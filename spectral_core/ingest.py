@@ -25,7 +25,7 @@ from spectral_core.archive import (
     is_archive,
     keep_copy,
     most_frequent_axis,
-)  # fmt: skip
+)
 from spectral_core.archive.inbox import Found, check_inbox, find_sources, stat_of
 from spectral_core.archive.labels import StatedLabels, correct_metadata
 from spectral_core.archive.stack import stack
@@ -102,9 +102,9 @@ def ingest_inbox(study: Study, *, batch_files: int = 500, progress: Progress | N
         progress: Called with the numbers of files done and found.
 
     Raises:
-        StudyError: Inbox and archive lie within one another.
-        ArchiveError: The inbox is missing, the archive folder is something else, locked or damaged, or
-            nothing at all could be archived.
+        StudyError: The inbox is missing or cannot be listed, or inbox and archive lie within one another.
+        ArchiveError: The archive's folder is something else, locked, damaged or full, or nothing at all
+            could be archived.
         SheetError: The sample sheet is unusable, or names files that are neither in inbox nor archive.
     """
     check_inbox(study.inbox, study.archive)
@@ -117,7 +117,7 @@ def ingest_inbox(study: Study, *, batch_files: int = 500, progress: Progress | N
         with archive.writing():
             ledger.reconcile(archive.sources(), archive.spectra_by_source(), archive.snapshot())
             relabelled = correct_metadata(archive, table)
-        ingestion = _Ingestion(study, table, archive, ledger)
+            ingestion = _Ingestion(study, table, archive, ledger)
         for folder, reason in unreadable.items():
             ingestion.refuse(Found(folder, study.inbox / folder, Stat(0, 0, 0)), None, f"{folder}: {reason}")
         ingestion.take(found, batch_files=batch_files, progress=progress or (lambda done, total: None))
@@ -144,6 +144,7 @@ class _Ingestion:
         """Archive or refuse every file that is not known to be archived."""
         unread = self._skip_known(found)
         looked_at = held = 0
+        progress(len(found) - len(unread), len(found))
         for done, file in enumerate(unread, start=len(found) - len(unread) + 1):
             prepared = self._prepare(file)
             if prepared is not None:
@@ -183,8 +184,7 @@ class _Ingestion:
             if source.sha256 in self._known:
                 self._settle(file, source, self._known[source.sha256])
                 return None
-            spectra = read_spectra(source, **self._study.reading.model_dump())
-            spectra = join_samples(self._table, spectra)
+            spectra = join_samples(self._table, read_spectra(source, **self._study.reading.model_dump()))
             return Prepared(file, source, spectra, axis_of(spectra))
         except OffbandError as error:
             if file.path.exists():
@@ -195,13 +195,15 @@ class _Ingestion:
 
     def refuse(self, file: Found, source: Source | None, reason: str) -> None:
         """Keep a copy of the file in quarantine, and its reason for the ledger."""
-        sha = "" if source is None else source.sha256
         if source is not None:
-            keep_copy(self._quarantine, file.name, sha, source.entries or source.data)
+            with self._archive.writing():
+                keep_copy(self._quarantine, file.name, source.sha256, source.entries or source.data)
         self._refused[file.name] = reason
-        self._entries.append(_entry(file, sha, "quarantined", reason=reason))
+        self._entries.append(_entry(file, source.sha256 if source else "", "quarantined", reason))
 
     def _commit(self) -> None:
+        if not self._batch and not self._entries:
+            return
         with self._archive.writing():
             self._known = self._archive.sources()
             axis = self._archive.axis()
@@ -226,18 +228,8 @@ class _Ingestion:
         snapshot = self._archive.append(stack([prepared.spectra for prepared in fitting], axis))
         for prepared in fitting:
             file, spectra = prepared.found, prepared.spectra.sizes["sample"]
-            self._entries.append(
-                Entry(
-                    file.name,
-                    prepared.source.sha256,
-                    "archived",
-                    "",
-                    file.stat.size,
-                    file.stat.mtime_ns,
-                    snapshot,
-                    spectra,
-                )
-            )
+            sha = prepared.source.sha256
+            self._entries.append(_entry(file, sha, "archived", snapshot=snapshot, spectra=spectra))
             self._spectra += spectra
         self._new += len(fitting)
         self._known = self._archive.sources()
@@ -254,13 +246,12 @@ class _Ingestion:
             self._entries.append(_entry(file, source.sha256, "duplicate", reason=reason))
 
     def _remember(self, file: Found, sha: str) -> None:
-        # what changed a moment ago may change again within one tick of the clock
         if time.time_ns() - max(file.stat.mtime_ns, file.stat.ctime_ns) > TICK_NS:
             self._stats[file.name] = (file.stat, sha)
 
     def _write_ledger(self) -> None:
-        # another process, with another sheet, may have archived what this one refused
-        entries = [e for e in self._entries if e.state != "quarantined" or self._known.get(e.sha256) != e.source]
+        known = self._known  # another process, with another sheet, may have archived what this one refused
+        entries = [e for e in self._entries if e.state != "quarantined" or known.get(e.sha256) != e.source]
         self._ledger.record(entries, self._stats)
         freed = {e.sha256 for e in entries if e.state != "quarantined" and e.sha256[:12] in self._copies}
         for sha in freed:
@@ -285,7 +276,7 @@ class _Ingestion:
 
 
 def _entry(
-    file: Found, sha: str, state: State, *, reason: str = "", snapshot: str = "", spectra: int = 0
+    file: Found, sha: str, state: State, reason: str = "", snapshot: str = "", spectra: int = 0
 ) -> Entry:
     return Entry(file.name, sha, state, reason, file.stat.size, file.stat.mtime_ns, snapshot, spectra)
 
@@ -305,6 +296,5 @@ def _nothing_archived(inbox: Path, refused: Mapping[str, str], waiting: Sequence
     hidden = len(reasons) - 3
     more = f"; and {hidden} more ({len(reasons)} in all)" if hidden > 0 else ""
     found = f"only files that cannot be: {'; '.join(reasons[:3])}{more}" if reasons else "no files"
-    return ArchiveError(
-        str(inbox), "files that can be archived", found, "Add files, or correct them or the study."
-    )
+    remedy = "Add files, or correct them or the study."
+    return ArchiveError(str(inbox), "files that can be archived", found, remedy)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
@@ -24,7 +26,7 @@ def label_run(study: Study, snapshot: str) -> None:
     """Name and tag the flow run after its study and snapshot, which is known only once files are ingested."""
     with get_client(sync_client=True) as client:
         name = f"{flow_run.get_flow_name()} {study.name} {snapshot[:10]}"
-        client.update_flow_run(flow_run.get_id(), name=name, tags=run_tags(study, snapshot))
+        client.update_flow_run(UUID(str(flow_run.get_id())), name=name, tags=run_tags(study, snapshot))
 
 
 @io_task(name="publish ingestion")

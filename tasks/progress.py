@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import cast
 from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
@@ -48,6 +49,7 @@ class Progress:
         self._artifact: UUID | None = None
 
     def __call__(self, done: int, total: int) -> None:
+        """Tell that `done` of `total` pieces are done."""
         if self._observer is not None:
             self._observer(self._what, done, total)
         now = time.monotonic()
@@ -57,6 +59,6 @@ class Progress:
 
     def _publish(self, percent: float) -> None:
         if self._artifact is None:
-            self._artifact = create_progress_artifact(progress=percent, description=self._what)
+            self._artifact = cast(UUID, create_progress_artifact(progress=percent, description=self._what))
         else:
             update_progress_artifact(artifact_id=self._artifact, progress=percent)

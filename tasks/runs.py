@@ -59,8 +59,8 @@ def origin_of(run: RunReference, command: str) -> dict[str, str]:
     return {"prefect_flow_run_id": str(current.get_id()), "mlflow_run_id": run.run_id, "command": command}
 
 
-def fail_tracking(_flow: Flow[..., Any], run: FlowRun, state: State[Any]) -> None:
+def fail_tracking(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     """Mark the parent run failed, with the reason; a hook for flows that failed, crashed or were cancelled."""
-    opened = _open_runs.pop(str(run.id), None)
+    opened = _open_runs.pop(str(flow_run.id), None)
     if opened is not None:
         fail_run(opened, message=state.message or str(state.type))

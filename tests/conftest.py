@@ -62,6 +62,7 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     try:
         wait_until_healthy(f"http://127.0.0.1:{port}/api/health", server, log)
         yield f"http://127.0.0.1:{port}/api"
+        _deliver_what_waits()
     finally:
         server.terminate()
         try:
@@ -69,6 +70,15 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
+
+
+def _deliver_what_waits() -> None:
+    """Send log lines and events that Prefect holds back before their server goes."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    APILogWorker.drain_all()
+    EventsWorker.drain_all()
 
 
 @pytest.fixture

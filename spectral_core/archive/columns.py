@@ -13,7 +13,8 @@ import zarr
 from zarr.codecs import BloscCodec
 
 from spectral_core.archive.axis import ArchiveAxis
-from spectral_core.errors import SpectraError, offenders
+from spectral_core.errors import ArchiveError, SpectraError, offenders
+from spectral_core.spectra import validate_spectra
 
 CHUNK_BYTES = 4 * 2**20
 TEXT_ROWS = 4096
@@ -161,6 +162,23 @@ def rows_to_store(columns: Mapping[str, Texts], archived: Mapping[str, str]) -> 
         store.append(sha not in archived and first.setdefault(sha, source) == source and not repeated)
         seen.add((sha, name))
     return np.array(store, dtype=np.bool_)
+
+
+def check_storable(dataset: xr.Dataset, *, where: str) -> dict[str, Texts]:
+    """Take the metadata columns of a dataset that the archive can store.
+
+    Raises:
+        SpectraError: It breaks the Spectra contract.
+        ArchiveError: A spectrum has no source_sha256, by which it would be known again.
+    """
+    columns = metadata_of(validate_spectra(dataset, where=where), where=where)
+    remedy = "Build the dataset with spectral_core.spectra.make_spectra."
+    if dataset["intensity"].dtype != np.float32:
+        raise SpectraError(f"{where}, intensity", "float32", str(dataset["intensity"].dtype), remedy)
+    if (columns["source_sha256"] == "").any():
+        remedy = "Set it to the sha256 of the bytes that the spectrum was read from."
+        raise ArchiveError(where, "a source_sha256 for every spectrum", "an empty one", remedy)
+    return columns
 
 
 def metadata_of(dataset: xr.Dataset, *, where: str) -> dict[str, Texts]:

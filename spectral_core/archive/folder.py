@@ -124,12 +124,7 @@ def open_repository(path: Path, *, create: bool = False) -> icechunk.Repository:
             )
         return icechunk.Repository.open(icechunk.local_filesystem_storage(str(store)))
     except (icechunk.IcechunkError, OSError) as error:
-        raise ArchiveError(
-            str(store),
-            "a readable icechunk repository",
-            first_line(error),
-            "Restore the folder from a backup.",
-        ) from None
+        raise damaged(path, error) from None
 
 
 @contextmanager
@@ -161,6 +156,12 @@ def locked(lock: FileLock, *, wait_s: float) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def damaged(path: Path, error: Exception) -> ArchiveError:
+    """Say that the store of an archive cannot be read."""
+    remedy = "Check permissions, or restore the folder from a backup."
+    return ArchiveError(str(path / "store"), "a readable icechunk repository", first_line(error), remedy)
 
 
 def first_line(error: Exception) -> str:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISDIR
 
 from spectral_core.archive.ledger import Stat
 from spectral_core.errors import StudyError
@@ -52,21 +53,21 @@ def find_sources(inbox: Path, *, skip: Sequence[Path | None] = ()) -> tuple[list
     Returns:
         The sources, and for each folder that cannot be listed the reason.
     """
-    root = inbox.resolve()
-    left_out = {path.resolve() for path in skip if path is not None}
+    root = str(inbox.resolve())
+    left_out = {str(path.resolve()) for path in skip if path is not None}
     found: list[Found] = []
     unreadable: dict[str, str] = {}
 
     def note(error: OSError) -> None:
-        unreadable[_name(Path(error.filename), root) + "/"] = f"the folder cannot be listed: {error.strerror}"
+        unreadable[_name(str(error.filename), root) + "/"] = f"the folder cannot be listed: {error.strerror}"
 
     for folder, folders, names in os.walk(root, onerror=note):
-        here = Path(folder)
-        sources = {name for name in folders if is_source(here / name)}
-        folders[:] = [name for name in folders if name not in sources and here / name not in left_out]
-        for path in (here / name for name in (*sources, *names)):
-            if path not in left_out and is_source(path) and (stat := stat_of(path)) is not None:
-                found.append(Found(_name(path, root), path, stat))
+        paths = {name: f"{folder}{os.sep}{name}" for name in (*folders, *names)}
+        sources = [name for name, path in paths.items() if path not in left_out and is_source(Path(path))]
+        folders[:] = [name for name in folders if name not in sources and paths[name] not in left_out]
+        for path in map(paths.__getitem__, sources):
+            if (stat := stat_of(Path(path))) is not None:
+                found.append(Found(_name(path, root), Path(path), stat))
     return sorted(found, key=lambda source: source.name), unreadable
 
 
@@ -74,7 +75,7 @@ def stat_of(path: Path) -> Stat | None:
     """Take the stat of a file, or of all files in a folder as one; None if it is gone."""
     try:
         stats = [path.stat()]
-        if path.is_dir():
+        if S_ISDIR(stats[0].st_mode):
             stats = [member.stat() for member in path.rglob("*")]
     except OSError:
         return None
@@ -82,6 +83,8 @@ def stat_of(path: Path) -> Stat | None:
     return Stat(sum(s.st_size for s in stats), *newest)
 
 
-def _name(path: Path, root: Path) -> str:
+def _name(path: str, root: str) -> str:
     # a name that is not UTF-8 must still reach the ledger
-    return os.fsencode(path.relative_to(root).as_posix()).decode("utf-8", "backslashreplace")
+    return (
+        os.fsencode(path[len(root) :].strip(os.sep)).decode("utf-8", "backslashreplace").replace(os.sep, "/")
+    )

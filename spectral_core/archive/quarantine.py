@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -27,6 +26,8 @@ def quarantine_path(folder: Path, source: str, sha256: str) -> Path:
 def keep_copy(folder: Path, source: str, sha256: str, content: bytes | Mapping[str, bytes]) -> Path:
     """Write the copy aside and rename it into place; a copy that is there already is left alone.
 
+    Hold the archive's lock.
+
     Args:
         folder: The quarantine of an archive; made if absent.
         source: The file's name in the inbox.
@@ -39,7 +40,7 @@ def keep_copy(folder: Path, source: str, sha256: str, content: bytes | Mapping[s
     place = quarantine_path(folder, source, sha256)
     if place.exists():
         return place
-    aside = place.with_name(f".{place.name}.{os.getpid()}")
+    aside = place.with_name(f".{place.name}")
     try:
         folder.mkdir(exist_ok=True)
         _write(aside, content)
@@ -62,7 +63,12 @@ def drop_copies(folder: Path, sha256: str) -> None:
 
 
 def hashes_kept(folder: Path) -> set[str]:
-    """List the hashes, each shortened to its first twelve digits, of which the folder holds a copy."""
+    """List the hashes, each shortened to its first twelve digits, of which the folder holds a copy.
+
+    Hold the archive's lock: copies that a killed process left unfinished are removed.
+    """
+    for unfinished in folder.glob(".*"):
+        _remove(unfinished)
     return {copy.name[:12] for copy in folder.glob("[0-9a-f]*-*")}
 
 

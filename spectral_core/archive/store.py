@@ -24,6 +24,7 @@ from spectral_core.archive.columns import (
     Texts,
     append_rows,
     array_in,
+    check_storable,
     differing,
     lay_out,
     metadata_of,
@@ -32,9 +33,9 @@ from spectral_core.archive.columns import (
     text_columns,
     write_columns,
 )
-from spectral_core.archive.folder import check_archive, claim, first_line, locked, open_repository
-from spectral_core.errors import ArchiveError, SpectraError
-from spectral_core.spectra import METADATA, validate_spectra
+from spectral_core.archive.folder import check_archive, claim, damaged, first_line, locked, open_repository
+from spectral_core.errors import ArchiveError
+from spectral_core.spectra import METADATA
 
 LOCK_WAIT_S = 120.0
 
@@ -99,10 +100,11 @@ class Archive:
 
     def history(self) -> list[Snapshot]:
         """List the snapshots, newest first, the empty one that every archive starts with included."""
-        return [
-            Snapshot(s.id, s.written_at, s.message, int(s.metadata.get("spectra", 0)))
-            for s in self._repository().ancestry(branch="main")
-        ]
+        try:
+            ancestry = list(self._repository().ancestry(branch="main"))
+        except icechunk.IcechunkError as error:
+            raise damaged(self.path, error) from None
+        return [Snapshot(s.id, s.written_at, s.message, int(s.metadata.get("spectra", 0))) for s in ancestry]
 
     def sources(self) -> Mapping[str, str]:
         """Map the sha256 of every archived file to the name it was archived under."""
@@ -179,22 +181,7 @@ class Archive:
             ArchiveError: The axis or a unit differs from the archive's, a sha256 is missing, the archive
                 is locked, or the disk refuses; nothing is stored then.
         """
-        where = str(self.path)
-        columns = metadata_of(validate_spectra(dataset, where=where), where=where)
-        if dataset["intensity"].dtype != np.float32:
-            raise SpectraError(
-                f"{where}, intensity",
-                "float32",
-                str(dataset["intensity"].dtype),
-                "Build the dataset with spectral_core.spectra.make_spectra.",
-            )
-        if (columns["source_sha256"] == "").any():
-            raise ArchiveError(
-                where,
-                "a source_sha256 for every spectrum",
-                "an empty one",
-                "Set it to the sha256 of the bytes the spectrum was read from.",
-            )
+        columns = check_storable(dataset, where=str(self.path))
         with self.writing():
             fresh = rows_to_store(columns, self.sources())
             if not fresh.any():
@@ -225,9 +212,8 @@ class Archive:
             if not differs:
                 return 0
             changed = int(np.logical_or.reduce(list(differs.values())).sum())
-            with self._transaction(
-                f"relabel {changed} spectra ({', '.join(sorted(differs))})", added=0
-            ) as group:
+            message = f"relabel {changed} spectra ({', '.join(sorted(differs))})"
+            with self._transaction(message, added=0) as group:
                 write_columns(group, {name: wanted[name] for name in differs})
             return changed
 
@@ -258,9 +244,8 @@ class Archive:
             session = self._repository().writable_session("main")
             group = zarr.open_group(session.store, mode="a")
             yield group
-            session.commit(
-                message, metadata={"spectra": int(array_in(group, "intensity").shape[0]), "added": added}
-            )
+            spectra = int(array_in(group, "intensity").shape[0])
+            session.commit(message, metadata={"spectra": spectra, "added": added})
         except (icechunk.IcechunkError, OSError) as error:
             raise ArchiveError(
                 str(self.path),
@@ -275,31 +260,36 @@ class Archive:
         return self._opened
 
     def _latest(self) -> zarr.Group | None:
-        session = self._repository().readonly_session("main")
         try:
-            return zarr.open_group(session.store, mode="r")
-        except zarr.errors.GroupNotFoundError:
-            return None
+            return self._group(self._repository().readonly_session("main"))
+        except icechunk.IcechunkError as error:
+            raise damaged(self.path, error) from None
 
     def _session(self, snapshot: str | None) -> icechunk.Session:
-        repository = self._repository()
         try:
-            session = repository.readonly_session("main" if snapshot is None else None, snapshot_id=snapshot)
+            session = self._repository().readonly_session("main") if snapshot is None else self._at(snapshot)
+            if self._group(session) is not None:
+                return session
+        except icechunk.IcechunkError as error:
+            raise damaged(self.path, error) from None
+        found = f"none in snapshot {session.snapshot_id}"
+        remedy = "Ingest files first, or name a later snapshot."
+        raise ArchiveError(str(self.path), "spectra", found, remedy)
+
+    def _group(self, session: icechunk.Session) -> zarr.Group | None:
+        """Open the group of a snapshot; None if there are no spectra yet, which only the first may say."""
+        try:
+            return zarr.open_group(session.store, mode="r")
+        except zarr.errors.GroupNotFoundError as error:
+            if self._repository().lookup_snapshot(session.snapshot_id).parent_id is not None:
+                raise damaged(self.path, error) from None
+            return None
+
+    def _at(self, snapshot: str) -> icechunk.Session:
+        try:
+            return self._repository().readonly_session(snapshot_id=snapshot)
         except (icechunk.IcechunkError, ValueError):
             newest = ", ".join(f"{s.id} ({s.spectra} spectra)" for s in self.history()[:3])
-            raise ArchiveError(
-                str(self.path),
-                f"a snapshot of this archive, the newest being {newest}",
-                repr(snapshot),
-                "Name one of its snapshots, or none for the latest.",
-            ) from None
-        try:
-            zarr.open_group(session.store, mode="r")
-        except zarr.errors.GroupNotFoundError:
-            raise ArchiveError(
-                str(self.path),
-                "spectra",
-                f"none in snapshot {session.snapshot_id}",
-                "Ingest files first, or name a later snapshot.",
-            ) from None
-        return session
+            expected = f"a snapshot of this archive, the newest being {newest}"
+            remedy = "Name one of its snapshots, or none for the latest."
+            raise ArchiveError(str(self.path), expected, repr(snapshot), remedy) from None

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -15,6 +14,7 @@ from sklearn.svm import SVC
 from spectral_core.errors import StudyError
 from spectral_core.grammar import Step, parse_chain
 from spectral_core.models.classifiers import (
+    BalancedForest,
     BalancedNeighbours,
     PlsDiscriminant,
     PrincipalDiscriminant,
@@ -69,9 +69,7 @@ class Model:
             ['scale', 'lda']
         """
         *fitted, last = self.steps
-        stages: Stages = [
-            (_numbered(fitted, i), FITTED[s.name](**dict(s.arguments))) for i, s in enumerate(fitted)
-        ]
+        stages: Stages = [(_numbered(fitted, i), FITTED[s.name](**dict(s.arguments))) for i, s in enumerate(fitted)]
         return Pipeline(stages + CLASSIFIERS[last.name](**dict(last.arguments), _seed=seed))
 
 
@@ -104,9 +102,7 @@ def parse_model(text: str) -> Model:
     try:
         model.build(seed=0)
     except StudyError as error:
-        raise StudyError(
-            f"model {text!r}, {error.where}", error.expected, error.found, error.remedy
-        ) from None
+        raise StudyError(f"model {text!r}, {error.where}", error.expected, error.found, error.remedy) from None
     return model
 
 
@@ -136,8 +132,7 @@ def _svm_rbf(cost: float = 10.0, *, _seed: int = 0) -> Stages:
 
 def _random_forest(trees: int = 100, *, _seed: int = 0) -> Stages:
     whole_number(trees, step="random-forest", name="trees", least=1)
-    forest = RandomForestClassifier(trees, class_weight="balanced", n_jobs=1, random_state=_seed)
-    return [("random-forest", forest)]
+    return [("random-forest", BalancedForest(trees=trees, random_state=_seed))]
 
 
 def _k_nn(neighbours: int = 5, *, _seed: int = 0) -> Stages:

@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -155,6 +156,29 @@ class BalancedNeighbours(_ByClassScore):
     def _score(self, X: Floats) -> Floats:
         near = self.nearest_.kneighbors(X - self.mean_, return_distance=False)
         return np.asarray(self.votes_[near].sum(axis=1))
+
+
+class BalancedForest(_ByClassScore):
+    """scikit-learn's random forest on class codes, every class of the same weight.
+
+    Given class names that look like numbers ("1", "2"), scikit-learn 1.9 takes them for numbers and refuses to
+    balance them; codes keep clear of that.
+
+    Args:
+        trees: How many.
+        random_state: Of bootstrap and choice of channels.
+    """
+
+    def __init__(self, trees: int = 100, random_state: int | None = None) -> None:
+        self.trees = trees
+        self.random_state = random_state
+
+    def _learn(self, X: Floats, codes: Codes) -> None:
+        forest = RandomForestClassifier(self.trees, class_weight="balanced", n_jobs=1, random_state=self.random_state)
+        self.forest_ = forest.fit(X, codes)
+
+    def _score(self, X: Floats) -> Floats:
+        return np.asarray(self.forest_.predict_proba(X))
 
 
 def _midpoints(held_out: Floats, indicators: Floats) -> Floats:

@@ -19,7 +19,8 @@ TRUSTED_TYPES = (
         f"{kind.__module__}.{kind.__qualname__}"
         for kind in (
             classifiers.RidgeDiscriminant, classifiers.PlsDiscriminant, classifiers.PrincipalDiscriminant,
-            classifiers.BalancedNeighbours, fitted.MSC, fitted.Pareto, fitted.PrincipalComponents,
+            classifiers.BalancedNeighbours, classifiers.BalancedForest,
+            fitted.MSC, fitted.Pareto, fitted.PrincipalComponents,
         )
     ),
     "sklearn.tree._tree.Tree",
@@ -47,7 +48,7 @@ def load_pipeline(path: Path) -> Pipeline:
     if not isinstance(pipeline, Pipeline):
         raise ReadError(str(path), "a scikit-learn pipeline", type(pipeline).__name__, remedy)
     for _, stage in pipeline.steps:
-        if isinstance(stage, RandomForestClassifier) and not _is_sound(stage):
+        if isinstance(stage, classifiers.BalancedForest) and not _is_sound(stage.forest_):
             raise ReadError(str(path), "trees whose nodes lie inside them", "a node outside", remedy)
     return pipeline
 

@@ -1,26 +1,28 @@
-"""The probe: ridge regression on class indicators, cross-validated in closed form for all labelings.
+"""The probe in the dual: ridge regression on class indicators, cross-validated in closed form for all labelings.
 
 With Kc the doubly centred Gram matrix, H = 11ᵀ/n + Kc(Kc + λI)⁻¹ maps labels to fitted values (the
-intercept is not penalised). Held-out residuals of a fold T are (I − H_TT)⁻¹ (y − Hy)_T: no refit, and every
-labeling is one more column (Treder, arXiv:1803.10016, 2018, and the sources given there). A spectrum belongs
-to the class whose training centroid is nearest in the space of fitted values: for two classes the midpoint
-of the projected class means, so class imbalance does not move the threshold.
+intercept is not penalised). With G = I − H, held-out residuals of a fold T are r = G_TT⁻¹ (Gy)_T: no refit,
+and every labeling is one more column (Treder, arXiv:1803.10016, 2018, and the sources given there). What the
+training spectra of class c are given by the model that has not seen T needs no refit either:
+Σ_{S, c} f = |S_c| − y_cᵀGy + r_cᵀ(Gy)_T.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import scipy.linalg
 import scipy.optimize
 
+from spectral_core.errors import AuditError
+from spectral_core.probe.centroids import indicators, products
+from spectral_core.probe.held_out import HeldOut, collect_margins, label_blocks
 from spectral_core.splits import Codes
 
 Floats = npt.NDArray[np.float64]
-_SAME = 1e-10  # centroids closer than this, on the scale of class indicators, are one point
-_BLOCK = 512  # labelings handled together: n × block × classes numbers stay in tens of megabytes
 
 
 def centred_gram(x: npt.ArrayLike) -> Floats:
@@ -36,9 +38,15 @@ def centred_gram(x: npt.ArrayLike) -> Floats:
     z /= largest
     z -= z.mean(axis=0)
     gram = z @ z.T
-    mean_diagonal = float(np.trace(gram)) / gram.shape[0]
     # rounding of equal rows leaves about 1e-32: that is no variance
-    return np.asarray(gram / mean_diagonal) if mean_diagonal > z.shape[1] * 1e-28 else np.zeros_like(gram)
+    return scaled_gram(gram, no_variance=z.shape[1] * 1e-28)
+
+
+def scaled_gram(gram: Floats, *, no_variance: float) -> Floats:
+    """Scale in place to a mean diagonal of one, or to zero where the mean diagonal is not above `no_variance`."""
+    mean_diagonal = float(np.trace(gram)) / gram.shape[0]
+    gram *= 1.0 / mean_diagonal if mean_diagonal > no_variance else 0.0
+    return gram
 
 
 def choose_penalty(gram: Floats) -> tuple[float, int]:
@@ -52,31 +60,84 @@ def choose_penalty(gram: Floats) -> tuple[float, int]:
     Returns:
         λ on the scale of `gram`, and r.
     """
-    n = gram.shape[0]
-    eigenvalues = np.clip(scipy.linalg.eigvalsh(gram), 0.0, None)
+    return penalty_of_spectrum(scipy.linalg.eigvalsh(gram, check_finite=False), n=gram.shape[0])
+
+
+def penalty_of_spectrum(eigenvalues: Floats, *, n: int) -> tuple[float, int]:
+    """Choose λ and r as `choose_penalty` does, from ascending eigenvalues of the Gram or scatter matrix.
+
+    The degrees of freedom are exact to 1e-10 of their number: λ does not wander with the rounding of
+    another thread count.
+    """
     top = float(eigenvalues[-1])
-    if top == 0.0:
+    if top <= 0.0:
         return 1.0, 0
     positive = eigenvalues[eigenvalues > top * n * np.finfo(np.float64).eps]
     target = n * positive.size / (n + 2 * positive.size)
 
     def excess(log_penalty: float) -> float:
-        spent: Floats = positive / (positive + np.exp(log_penalty))
-        return float(spent.sum()) - target
+        return float((positive / (positive + np.exp(log_penalty))).sum()) - target
 
     low, high = float(np.log(positive[0] * 1e-6)), float(np.log(top * n))
-    return float(np.exp(scipy.optimize.brentq(excess, low, high, xtol=1e-6))), int(positive.size)
+    return float(np.exp(scipy.optimize.brentq(excess, low, high, xtol=1e-12))), int(positive.size)
 
 
 def hat_matrix(gram: Floats, ridge: float) -> Floats:
     """Compute H = 11ᵀ/n + Kc(Kc + λI)⁻¹ = 11ᵀ/n + I − λ(Kc + λI)⁻¹ by one Cholesky inverse."""
+    complement = complement_matrix(gram, ridge)
+    np.negative(complement, out=complement)
+    complement[np.diag_indices_from(complement)] += 1.0
+    return complement
+
+
+def complement_matrix(gram: Floats, ridge: float) -> Floats:
+    """Compute G = I − H = λ(Kc + λI)⁻¹ − 11ᵀ/n."""
     n = gram.shape[0]
-    factor, _ = scipy.linalg.lapack.dpotrf(gram + ridge * np.eye(n), lower=1)
-    inverse, _ = scipy.linalg.lapack.dpotri(factor, lower=1)
-    inverse = np.tril(inverse) + np.tril(inverse, -1).T
-    hat = -ridge * inverse
-    hat[np.diag_indices(n)] += 1.0
-    return np.asarray(hat + 1.0 / n)
+    shifted = np.array(gram, order="F")
+    shifted[np.diag_indices(n)] += ridge
+    inverse = symmetric_inverse(shifted)
+    inverse *= ridge
+    inverse -= 1.0 / n
+    return inverse
+
+
+def symmetric_inverse(matrix: Floats) -> Floats:
+    """Invert a symmetric positive definite matrix by Cholesky factors.
+
+    Raises:
+        AuditError: The matrix is not positive definite.
+    """
+    factor, info = scipy.linalg.lapack.dpotrf(matrix, lower=1, clean=0)
+    if info != 0:
+        raise AuditError("the probe", "a positive definite matrix", f"leading minor {info} of {matrix.shape[0]}",
+                         "Check the spectra for intensities that are not finite.")  # fmt: skip
+    lower = np.tril(scipy.linalg.lapack.dpotri(factor, lower=1, overwrite_c=1)[0])
+    inverse = lower + lower.T
+    inverse[np.diag_indices_from(inverse)] /= 2.0
+    return np.asarray(inverse)
+
+
+@dataclass(frozen=True)
+class Dual:
+    """The probe through n × n matrices: `complement` is G = I − H."""
+
+    complement: Floats
+
+    def held_out(self, codes: Codes, folds: Sequence[Codes], n_classes: int) -> Iterator[HeldOut]:
+        """Score every held-out spectrum under every labeling (n × P codes)."""
+        n, p = codes.shape
+        inverses = [symmetric_inverse(self.complement[np.ix_(fold, fold)]) for fold in folds]
+        for columns in label_blocks(n, p, 1 if n_classes == 2 else n_classes):
+            y = indicators(codes[:, columns], n_classes)
+            residual = (self.complement @ y.reshape(n, -1)).reshape(y.shape)
+            count = y.sum(axis=0)
+            lost = products(y, residual)
+            for i, (fold, inverse) in enumerate(zip(folds, inverses, strict=True)):
+                y_t, residual_t = y[fold], residual[fold]
+                unseen = (inverse @ residual_t.reshape(fold.size, -1)).reshape(y_t.shape)
+                counts = count - y_t.sum(axis=0)
+                sums = counts[:, :, None] * np.eye(y.shape[2]) - lost + products(unseen, residual_t)
+                yield HeldOut(i, fold, columns, y_t - unseen, sums, counts, n - fold.size)
 
 
 def held_out_margins(
@@ -89,9 +150,7 @@ def held_out_margins(
 ) -> Floats:
     """Compute each spectrum's margin under the model that has not seen its fold, for every labeling.
 
-    The margin is the difference of squared distances to the nearest other and to the own training centroid
-    over the squared distance between the two, clipped to [−1, 1]: 1 at the own centroid, 0 on the border.
-    It is −1 where training holds no spectrum of the own class, 1 where it holds no other class.
+    See `centroid_margins` for how to read a margin.
 
     Args:
         hat: n × n hat matrix.
@@ -104,76 +163,6 @@ def held_out_margins(
     Returns:
         n × P margins; NaN for spectra that no fold judges.
     """
-    n, p = codes.shape
-    margins = np.full((n, p), np.nan)
-    judged = folds if judged is None else judged
-    fold_margins = _two_classes if n_classes == 2 else _many_classes
-    width = max(1, _BLOCK // (n_classes - 1))
-    for start in range(0, p, width):
-        columns = slice(start, start + width)
-        per_fold = fold_margins(hat, codes[:, columns], folds, n_classes)
-        for (fold, values), rows in zip(per_fold, judged, strict=True):
-            margins[rows, columns] = values[np.isin(fold, rows)]
-    return margins
-
-
-def _two_classes(hat: Floats, codes: Codes, folds: Sequence[Codes], _n_classes: int) -> Iterator[tuple[Codes, Floats]]:
-    """One indicator column says all: the other is one minus it."""
-    y = codes.astype(np.float64)
-    fitted = hat @ y
-    projected, count = (y * fitted).sum(axis=0), y.sum(axis=0)
-    for fold in folds:
-        y_t, fitted_t = y[fold], fitted[fold]
-        h_tt, residual = _held_out_residuals(hat, fold, y_t - fitted_t)
-        # Σ_{i in S} y f = Σ_S y(Hy) − (H_TS y_S)ᵀ r: what training rows are given once T is left out
-        ones = projected - (y_t * fitted_t).sum(axis=0) - ((fitted_t - h_tt @ y_t) * residual).sum(axis=0)
-        n_one = count - y_t.sum(axis=0)
-        n_zero = y.shape[0] - fold.size - n_one
-        with np.errstate(divide="ignore", invalid="ignore"):
-            # the intercept makes training fits add up to the training labels
-            one, zero = ones / n_one, (n_one - ones) / n_zero
-            score = (2 * (y_t - residual) - one - zero) / (one - zero)
-            score[:, np.abs(one - zero) < _SAME] = 0.0
-        margin = np.clip(np.nan_to_num(np.where(y_t == 1, score, -score), nan=0.0), -1.0, 1.0)
-        margin = np.where(np.where(y_t == 1, n_one, n_zero) == 0, -1.0, margin)
-        yield fold, np.where(np.where(y_t == 1, n_zero, n_one) == 0, 1.0, margin)
-
-
-def _many_classes(hat: Floats, codes: Codes, folds: Sequence[Codes], n_classes: int) -> Iterator[tuple[Codes, Floats]]:
-    n = codes.shape[0]
-    y = (codes[:, :, None] == np.arange(n_classes)).astype(np.float64)
-    fitted = (hat @ y.reshape(n, -1)).reshape(y.shape)
-    projected, count = np.einsum("ipc,ipd->pcd", y, fitted), y.sum(axis=0)
-    for fold in folds:
-        y_t, fitted_t = y[fold], fitted[fold]
-        h_tt, flat = _held_out_residuals(hat, fold, (y_t - fitted_t).reshape(fold.size, -1))
-        residual = flat.reshape(y_t.shape)
-        from_training = fitted_t - (h_tt @ y_t.reshape(fold.size, -1)).reshape(y_t.shape)
-        sums = projected - np.einsum("ipc,ipd->pcd", y_t, fitted_t)
-        sums -= np.einsum("ipc,ipd->pcd", from_training, residual)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            centroids = sums / (count - y_t.sum(axis=0))[:, :, None]
-        centroids[count - y_t.sum(axis=0) == 0] = np.nan  # a class without training rows has no centroid
-        yield fold, _nearest_centroid_margins(y_t - residual, centroids, codes[fold])
-
-
-def _held_out_residuals(hat: Floats, fold: Codes, residual: Floats) -> tuple[Floats, Floats]:
-    h_tt = hat[np.ix_(fold, fold)]
-    return h_tt, scipy.linalg.solve(np.eye(fold.size) - h_tt, residual, assume_a="pos", check_finite=False)
-
-
-def _nearest_centroid_margins(scores: Floats, centroids: Floats, own: Codes) -> Floats:
-    """Margins of t × P × C scores against P × C × C centroids."""
-    # squared distances |f|² − 2 f·μ + |μ|²; |f|² is common to all classes and left out
-    distance = (centroids**2).sum(axis=2)[None] - 2.0 * np.einsum("ipd,pcd->ipc", scores, centroids)
-    distance = np.where(np.isnan(distance), np.inf, distance)
-    own_distance = np.take_along_axis(distance, own[:, :, None], axis=2)[:, :, 0]
-    others = np.where(own[:, :, None] == np.arange(centroids.shape[1]), np.inf, distance)
-    rival, rival_distance = others.argmin(axis=2), others.min(axis=2)
-    labeling = np.arange(own.shape[1])
-    between = ((centroids[labeling, own] - centroids[labeling, rival]) ** 2).sum(axis=2)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        margin = np.clip(np.nan_to_num((rival_distance - own_distance) / between, nan=0.0), -1.0, 1.0)
-    margin[between < _SAME**2] = 0.0
-    margin = np.where(np.isinf(rival_distance), 1.0, margin)
-    return np.where(np.isinf(own_distance), -1.0, margin)
+    return collect_margins(
+        Dual(np.eye(hat.shape[0]) - hat).held_out(codes, folds, n_classes), codes, folds, judged
+    )  # fmt: skip

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import io
 import json
+import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+import h5py
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 from zarr.core.buffer import default_buffer_prototype
 from zarr.storage import MemoryStore
 
-from spectral_core.errors import ReadError
+from spectral_core.errors import ReadError, offenders
 from spectral_core.readers.columns import column_name
 from spectral_core.readers.stated import agree_axis_field, agreed_quantity
 from spectral_core.spectra import make_spectra
@@ -38,7 +41,12 @@ def read_netcdf(data: bytes, *, axis_unit: str, intensity_unit: str, where: str)
         SpectraError: The numbers break the Spectra contract.
     """
     try:
-        with xr.open_dataset(io.BytesIO(data), engine="h5netcdf", decode_timedelta=False) as dataset:
+        # h5netcdf leaves half a file object behind where HDF5 itself cannot open the bytes
+        h5py.File(io.BytesIO(data), "r").close()
+        with (
+            _without_warnings(),
+            xr.open_dataset(io.BytesIO(data), engine="h5netcdf", decode_timedelta=False) as dataset,
+        ):
             loaded = _load(dataset, where)
     except _DAMAGE as error:
         raise _unreadable("NetCDF-4 (HDF5)", error, where) from None
@@ -57,10 +65,17 @@ def read_zarr(entries: Mapping[str, bytes], *, axis_unit: str, intensity_unit: s
     buffer = default_buffer_prototype().buffer
     store = MemoryStore({name: buffer.from_bytes(data) for name, data in entries.items()}, read_only=True)
     try:
-        with xr.open_zarr(store, consolidated=False, decode_timedelta=False, chunks=None) as dataset:
+        with (
+            _without_warnings(),
+            xr.open_zarr(store, consolidated=False, decode_timedelta=False, chunks=None) as dataset,
+        ):
             loaded = _load(dataset, where)
     except _DAMAGE as error:
         raise _unreadable("a zarr group", error, where) from None
+    folders = {name.partition("/")[0] for name in entries if "/" in name}
+    lost = sorted(folders.difference(map(str, loaded.variables)))
+    if lost:
+        raise ReadError(where, "an array in every folder", f"none in {offenders(lost)}", "Write the group anew.")
     return _ours(loaded, axis_unit, intensity_unit, where)
 
 
@@ -85,6 +100,14 @@ def zip_entries(data: bytes, *, where: str) -> dict[str, bytes]:
                         "Export the spectra as text, for instance CSV.")  # fmt: skip
     root = roots[0].rpartition("/")[0]
     return {name[len(root) :].lstrip("/"): content for name, content in entries.items() if name.startswith(root)}
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Silence what zarr and xarray warn of; what matters of it is checked on the dataset."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _refuse_pickles(entries: Mapping[str, bytes], where: str) -> None:

@@ -235,6 +235,15 @@ def test_a_damaged_store_is_an_archive_error(archive) -> None:
         open_archive(archive.path).open()
 
 
+def test_a_store_that_lost_a_file_is_an_archive_error(archive) -> None:
+    archive.append(spectra("a"))
+    for file in (archive.path / "store" / "snapshots").iterdir():
+        file.unlink()
+    for read in ("open", "metadata", "history", "axis", "sources"):
+        with pytest.raises(ArchiveError, match="a readable icechunk repository"):
+            getattr(open_archive(archive.path), read)()
+
+
 def test_a_second_writer_waits_and_then_names_the_holder(archive) -> None:
     archive.append(spectra("a"))
     impatient = open_archive(archive.path, lock_wait_s=0.1)

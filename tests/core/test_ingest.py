@@ -310,6 +310,32 @@ def test_known_files_are_not_read_again_but_changed_ones_are(
     assert files_read() == ["a.txt"]
 
 
+def test_a_file_that_grows_or_vanishes_while_it_is_read_waits_for_the_next_run(
+    folder: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("a.txt")
+    growing = write("b.txt", axis=AXIS[:8])  # half written, and yet it reads as a spectrum
+    write("c.txt")
+    sheet(folder, {"a.txt": "x", "b.txt": "x", "c.txt": "x"})
+
+    def opening(path: Path, *, name: str) -> Source:
+        if name == "c.txt":
+            path.unlink()
+        source = open_source(path, name=name)
+        if name == "b.txt":
+            write("b.txt")
+        return source
+
+    with monkeypatch.context() as instrument:
+        instrument.setattr(ingest, "open_source", opening)
+        report = ingest_inbox(study_in(folder))
+    assert str(report) == "1 new, 0 already archived, 2 still being written"
+    assert report.waiting == ("b.txt", "c.txt")
+    write("c.txt")
+    assert str(ingest_inbox(study_in(folder))) == "2 new, 1 already archived"
+    assert growing.exists() and sorted(archived(folder)) == ["a.txt", "b.txt", "c.txt"]
+
+
 def test_the_same_bytes_with_two_labels_are_quarantined_until_the_sheet_is_corrected(
     folder: Path, write: Write
 ) -> None:

@@ -15,6 +15,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from spectral_core.errors import StudyError
 from spectral_core.models import CLASSIFIERS, parse_model
 from spectral_core.models.classifiers import (
+    BalancedForest,
     BalancedNeighbours,
     PlsDiscriminant,
     PrincipalDiscriminant,
@@ -22,7 +23,9 @@ from spectral_core.models.classifiers import (
 )
 from spectral_core.models.regression import penalty_unit, pls_weights, ridge_weights
 
-OWN = [RidgeDiscriminant(), PlsDiscriminant(), PrincipalDiscriminant(), BalancedNeighbours()]
+OWN = [
+    RidgeDiscriminant(), PlsDiscriminant(), PrincipalDiscriminant(), BalancedNeighbours(), BalancedForest(20),
+]  # fmt: skip
 SHAPES = [(40, 300), (60, 12)]  # more channels than spectra, and fewer
 
 
@@ -162,6 +165,13 @@ def test_constant_spectra_give_some_class_and_no_nan(name):
     assert set(parse_model(name).build(seed=0).fit(x, codes).predict(x)) <= {0, 1}
 
 
+@pytest.mark.parametrize("name", sorted(CLASSIFIERS))
+def test_class_names_that_look_like_numbers_are_names(name):
+    x, codes = spectra(40, 60, shift=2.0)
+    names = np.array(["1", "02"])[codes]
+    assert set(parse_model(name).build(seed=0).fit(x, names).predict(x)) == {"1", "02"}
+
+
 def test_fitted_steps_come_before_the_classifier_in_the_pipeline():
     pipeline = parse_model("msc | scale | pca(components=3) | lda").build(seed=1)
     x, codes = spectra(30, 40, shift=1.0)
@@ -186,8 +196,7 @@ def test_only_the_forest_depends_on_the_seed_and_it_repeats():
     x, codes = spectra(40, 60, shift=0.1)
     forest = parse_model("random-forest(trees=3)")
     first, again, other = (
-        forest.build(seed).fit(x, codes).named_steps["random-forest"].feature_importances_
-        for seed in (1, 1, 2)
+        forest.build(seed).fit(x, codes).named_steps["random-forest"].forest_.feature_importances_ for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()

@@ -17,9 +17,7 @@ RIGID = ["ridge", "pls-da", "lda", "svm-rbf", "k-nn", "mean_centre | pca(6) | sv
 EVERY = ["ridge", "pls-da", "lda", "svm-rbf", "random-forest(trees=10)", "k-nn", "msc | scale | pca(6) | lda"]
 
 
-def study(
-    *, units: int = 20, replicates: int = 2, d: int = 120, shift: float = 0.0, classes: int = 2, seed: int = 0
-):
+def study(*, units: int = 20, replicates: int = 2, d: int = 120, shift: float = 0.0, classes: int = 2, seed: int = 0):
     """Units of one class each, their replicates nearly equal; `shift` moves channels 0 to 19 by class."""
     rng = np.random.default_rng(seed)
     unit = np.repeat(np.arange(units), replicates)
@@ -92,9 +90,7 @@ def test_accuracies_and_recalls_are_those_of_scikit_learn():
     result = trained(x, design)
     predicted = result.predictions["unit_folds"]
     assert result.balanced_accuracy["unit_folds"] == balanced_accuracy_score(design.codes, predicted)
-    np.testing.assert_allclose(
-        list(result.recall.values()), recall_score(design.codes, predicted, average=None)
-    )
+    np.testing.assert_allclose(list(result.recall.values()), recall_score(design.codes, predicted, average=None))
     assert list(result.recall) == ["class 0", "class 1", "class 2"]
 
 

@@ -1,0 +1,83 @@
+"""One command's time with Prefect: its server, its progress on our terminal, its failures told once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+
+from prefect import tags
+from prefect.client.orchestration import get_client
+from prefect.logging.handlers import PrefectConsoleHandler
+from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+from flows.doctor import prefect_server
+from flows.terminal import Terminal
+from spectral_core.study import Study
+from tasks.progress import watched_by
+
+
+@contextmanager
+def prefect_session(terminal: Terminal, study: Study) -> Iterator[None]:
+    """Run flows inside this context: against PREFECT_API_URL, or else a server that lives as long as the command.
+
+    Its own server takes about 10 s to start, so it is started beside the import of the flows.
+
+    Raises:
+        ConnectionError: PREFECT_API_URL names a server that does not answer.
+        RuntimeError: The command's own server does not start.
+    """
+    with ExitStack() as stack:
+        if PREFECT_API_URL.value() is None:
+            terminal.say("Starting a Prefect server for this run …")
+            _start_own_server()
+            # nobody listens to heartbeats there, and each flow waits a second for its last one
+            stack.enter_context(temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}))
+        else:
+            _check_server()
+        if not terminal.verbose:
+            stack.enter_context(_failures_told_once())
+        stack.enter_context(tags("offband", f"study:{study.name}"))
+        stack.enter_context(watched_by(terminal.step))
+        yield
+
+
+def _check_server() -> None:
+    for finding in prefect_server():
+        if finding.status == "wrong":
+            raise ConnectionError(f"{finding.topic}: {finding.found}. {finding.remedy}")
+
+
+def _start_own_server() -> None:
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        started = beside.submit(_reach_server)
+        import flows.pipeline  # noqa: F401
+    started.result()
+
+
+def _reach_server() -> None:
+    with get_client(sync_client=True) as client:
+        client.hello().raise_for_status()
+
+
+class _NotAFailedRun(logging.Filter):
+    """Holds back what runs log of their failure: the user gets one message, and the Prefect API all of it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let pass everything but errors of flow and task runs."""
+        of_a_run = record.name.startswith(("prefect.flow_runs", "prefect.task_runs"))
+        return not (of_a_run and record.levelno >= logging.ERROR)
+
+
+@contextmanager
+def _failures_told_once() -> Iterator[None]:
+    consoles = [h for h in logging.getLogger().handlers if isinstance(h, PrefectConsoleHandler)]
+    silence = _NotAFailedRun()
+    for console in consoles:
+        console.addFilter(silence)
+    try:
+        yield
+    finally:
+        for console in consoles:
+            console.removeFilter(silence)

@@ -1,0 +1,75 @@
+"""What the report holds of models: one row each, whose verdict counts, and the audited estimator in full."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from spectral_core.audit_report import VariantReport
+from spectral_core.estimators.association import CORRECTION
+from spectral_core.estimators.examine import AuditedModel
+from spectral_core.verdict import overall
+
+Audited = Sequence[tuple[AuditedModel, VariantReport]]
+
+
+def speaking_for(probe: VariantReport, audited: Audited) -> VariantReport:
+    """Choose whose verdict a variant has: the worst of the models that decide, else the probe's."""
+    variant = probe.case.evidence.variant
+    deciding = [found for model, found in audited if model.decides and found.case.evidence.variant == variant]
+    if not deciding:
+        return probe
+    worst = overall([found.verdict for found in deciding])
+    return next(found for found in deciding if found.verdict == worst)
+
+
+def models_content(probes: Sequence[VariantReport], audited: Audited) -> dict[str, Any]:
+    """Give the entries of the report's content that speak of models.
+
+    Returns:
+        `judged_by` "model" where a model speaks for some variant, else "probe"; `judged_by_why` in words;
+        `models`, one row for each model and variant; `probe`, the probe's own findings a variant; and
+        `estimator` where the audit was asked about one.
+    """
+    deciding = [model for model, _ in audited if model.decides]
+    content: dict[str, Any] = {
+        "judged_by": "model" if deciding else "probe",
+        "judged_by_why": " ".join(_named(model) for model in deciding or [model for model, _ in audited]),
+        "models": [_row(model, found) for model, found in audited],
+        "probe": [probe.to_dict() for probe in probes],
+    }
+    asked = [(model, found) for model, found in audited if model.contender.decides_always]
+    return content | {"estimator": _estimator(*asked[0], probes[0])} if asked else content
+
+
+def _named(model: AuditedModel) -> str:
+    return f"{model.case.evidence.variant}: {model.why}"
+
+
+def _row(model: AuditedModel, found: VariantReport) -> dict[str, Any]:
+    return {
+        "variant": found.case.evidence.variant,
+        "model": model.contender.name,
+        "judged_by": "refits",
+        "verdict": found.verdict,
+        "reasons": [reason.code for reason in found.reasons],
+        "decides": model.decides,
+        "lead": model.lead.to_dict(),
+        "differences": {name: d.to_dict() for name, d in found.case.evidence.differences.items()},
+        "metrics": dict(model.metrics),
+    }
+
+
+def _estimator(model: AuditedModel, found: VariantReport, probe: VariantReport) -> dict[str, Any]:
+    full = found.case.full
+    return {
+        "name": model.contender.name,
+        "balanced_accuracy": full.accuracy.value,
+        "interval": [full.accuracy.low, full.accuracy.high],
+        "lead_over_probe": model.lead.to_dict(),
+        "probe_verdict": probe.verdict,
+        "probe_balanced_accuracy": probe.case.full.accuracy.value,
+        "tests": {claim: test.to_dict() for claim, test in model.tests.items()},
+        "correction": CORRECTION,
+        "band_permutation": [loss.to_dict() for loss in model.region_losses],
+    }
