@@ -16,13 +16,11 @@ from spectral_core.controls.blocks import Blocks, make_blocks
 from spectral_core.controls.leakage import examine_replicates
 from spectral_core.controls.nuisance import scalar_aucs
 from spectral_core.errors import AuditError
-from spectral_core.estimators import AuditedModel, Contender, OutOfFold, contenders_of, examine_model
-from spectral_core.estimators.report import models_content, speaking_for
 from spectral_core.evidence import Answer, Fit, Labelings, Settings, adjust, ask, differences, fit_block
 from spectral_core.messages import Places
 from spectral_core.preprocessing import Chain, parse_variant
 from spectral_core.reasons import explain_reasons
-from spectral_core.regions import Intervals, Regions, locate_regions, off_band_mask
+from spectral_core.regions import Intervals, Mask, locate_regions, off_band_mask
 from spectral_core.spectra import canonical_axis_unit, check_axis, check_finite
 from spectral_core.splits import Design, count_permutations, make_design, permuted_codes, unit_folds
 from spectral_core.verdict import Case, VariantEvidence, judge, overall
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from sklearn.base import BaseEstimator
 
+    from spectral_core.estimators import Contender, OutOfFold
     from spectral_core.study import Study
 
 Floats = npt.NDArray[np.float64]
@@ -95,7 +94,11 @@ def audit_classifier(
     if design.n != x.shape[0]:
         raise AuditError("y", f"{x.shape[0]} labels, one for each row of X", f"{design.n}", "Pass one for each row.")
     places = Places(canonical_axis_unit(axis_unit), dict(bands or {}), dict(blank or {}))
-    models = [] if estimator is None else [Contender.of(estimator, seed=settings.seed)]
+    models: list[Contender] = []
+    if estimator is not None:
+        from spectral_core.estimators import Contender  # scikit-learn takes a second to import
+
+        models = [Contender.of(estimator, seed=settings.seed)]
     return audit_variants(x, positions, design, places, [parse_variant(preprocess)], settings, models=models)
 
 
@@ -129,7 +132,11 @@ def audit_study(
     design = make_design(dataset["label"].values, **columns)
     places = Places(study.reading.axis_unit, study.band_intervals(), study.blank_intervals())
     chains = [parse_variant(text) for text in study.variants]
-    models = contenders_of(trained, budget=study.audit.model_permutations, seed=settings.seed)
+    models: list[Contender] = []
+    if trained:
+        from spectral_core.estimators import contenders_of
+
+        models = contenders_of(trained, budget=study.audit.model_permutations, seed=settings.seed)
     report = audit_variants(x, axis, design, places, chains, settings, models=models, progress=progress)
     return report.with_study(study, snapshot, intensity_unit=str(dataset["intensity"].attrs.get("units", "")))
 
@@ -154,17 +161,22 @@ def audit_variants(
     labelings = _labelings(design, settings)
     blocks = {str(chain): make_blocks(x, regions, places.bands, chain) for chain in chains}
     cases = _cases(blocks, design, labelings, settings, progress)
+    probes = [_report_on_variant(case, places) for case in cases]
+    subject = Subject.of(x, axis, design, places, regions)
+    if not models:
+        return report_on(subject, settings, probes, overall([probe.verdict for probe in probes]))
+    from spectral_core.estimators import examine_model
+    from spectral_core.estimators.report import models_content, speaking_for
+
     audited = [
         (model, _report_on_variant(model.case, places, judged_by=model.contender.name))
         for case, chain in zip(cases, chains, strict=True)
-        for model in _examine_models(models, case, blocks[str(chain)], labelings, chain, regions, places)
+        for channels in [_channels(chain, x[:1], axis, places)]
+        for model in (examine_model(m, case, blocks[str(chain)], labelings, channels) for m in models)
     ]
-    probes = [_report_on_variant(case, places) for case in cases]
     variants = [speaking_for(probe, audited) for probe in probes]
-    verdict = overall([variant.verdict for variant in variants])
-    subject = Subject.of(x, axis, design, places, regions)
-    report = report_on(subject, settings, variants, verdict)
-    return report.with_content(**models_content(probes, audited)) if audited else report
+    report = report_on(subject, settings, variants, overall([variant.verdict for variant in variants]))
+    return report.with_content(**models_content(probes, audited))
 
 
 def _cases(
@@ -219,21 +231,13 @@ def _evidence(
     )
 
 
-def _examine_models(
-    models: Sequence[Contender],
-    case: Case,
-    blocks: Blocks,
-    labelings: Labelings,
-    chain: Chain,
-    regions: Regions,
-    places: Places,
-) -> list[AuditedModel]:
-    axis = chain.apply(np.ones((1, regions.axis.size)), regions.axis)[1] if models else regions.axis
-    masks = {name: (axis >= low) & (axis <= high) for name, (low, high) in {**places.bands, **places.blanks}.items()}
+def _channels(chain: Chain, spectrum: npt.NDArray[np.floating], axis: Floats, places: Places) -> dict[str, Mask]:
+    """Find the channels of each region among those that the chain leaves."""
+    left = chain.apply(spectrum, axis)[1]
+    masks = {name: (left >= low) & (left <= high) for name, (low, high) in {**places.bands, **places.blanks}.items()}
     if places.bands:
-        masks["off-band"] = off_band_mask(axis, places.bands)
-    masks = {name: mask for name, mask in masks.items() if mask.any()}
-    return [examine_model(model, case, blocks, labelings, masks) for model in models]
+        masks["off-band"] = off_band_mask(left, places.bands)
+    return {name: mask for name, mask in masks.items() if mask.any()}
 
 
 def _report_on_variant(case: Case, places: Places, *, judged_by: str = "probe") -> VariantReport:

@@ -106,9 +106,7 @@ def examine_model(
         losses = permute_regions(refits, fitted, matrices["full"], design, folds, regions, seed=settings.seed)
     leads = lead.value > settings.delta and lead.at_least > 0
     metrics = _metrics(case) | dict(_trained_metrics(contender, probe.evidence.variant))
-    return AuditedModel(
-        contender, case, lead, contender.decides_always or leads, tested.tests, losses, metrics
-    )
+    return AuditedModel(contender, case, lead, contender.decides_always or leads, tested.tests, losses, metrics)
 
 
 def _matrix(matrix: Any, contender: Contender) -> Floats:
@@ -196,4 +194,3 @@ def _metrics(case: Case) -> dict[str, float]:
 def _trained_metrics(contender: Contender, variant: str) -> Mapping[str, float]:
     trained = contender.trained.get(variant)
     return {} if trained is None else trained.metrics
-

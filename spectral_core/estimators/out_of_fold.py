@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -52,9 +52,10 @@ class OutOfFold:
         told = {"model": self.model, "variant": self.variant, "permutations": self.permutations,
                 "p_association": self.p_association, "metrics": dict(self.metrics)}  # fmt: skip
         path.parent.mkdir(parents=True, exist_ok=True)
-        arrays = {f"predicted {name}": np.asarray(codes) for name, codes in self.predictions.items()}
+        arrays: dict[str, Any] = {f"predicted {name}": np.asarray(codes) for name, codes in self.predictions.items()}
+        arrays |= {"told": np.array(json.dumps(told)), "fold": self.fold}
         with path.open("wb") as file:
-            np.savez_compressed(file, told=np.array(json.dumps(told)), fold=self.fold, **arrays)
+            np.savez_compressed(file, allow_pickle=False, **arrays)
         return path
 
     @classmethod
@@ -63,9 +64,7 @@ class OutOfFold:
         with np.load(path, allow_pickle=False) as stored:
             told = json.loads(str(stored["told"]))
             predictions = {
-                name.removeprefix("predicted "): stored[name]
-                for name in stored.files
-                if name.startswith("predicted ")
+                name.removeprefix("predicted "): stored[name] for name in stored.files if name.startswith("predicted ")
             }
             return cls(told["model"], told["variant"], stored["fold"], predictions, told["permutations"],
                        told["p_association"], told["metrics"])  # fmt: skip

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,9 +62,7 @@ def prepare(estimator: Any, *, seed: int) -> Any:
                          "a FrozenEstimator", "Pass the step unfrozen.")  # fmt: skip
     prepared = clone(estimator)
     states = {
-        name: seed
-        for name, value in parts.items()
-        if name.rpartition("__")[2] == "random_state" and value is None
+        name: seed for name, value in parts.items() if name.rpartition("__")[2] == "random_state" and value is None
     }
     splitters = {  # such as cv=KFold(shuffle=True) of a grid search
         name: _with_state(value, seed)
@@ -120,7 +119,8 @@ class Refits:
             single = np.unique(codes[training]).size == 1
             model = DummyClassifier(strategy="most_frequent") if single else clone(self.estimator)
             place = f"{where}, fold {number} of {len(held)}"
-            fitted.append(self._asked(lambda m=model, t=training: m.fit(x[t], names[codes[t]]), place))
+            with self._refusals(place):
+                fitted.append(model.fit(x[training], names[codes[training]]))
         return fitted
 
     def classify(
@@ -130,14 +130,16 @@ class Refits:
         predicted, margin = np.full(codes.size, -1, dtype=np.intp), np.full(codes.size, np.nan)
         for number, (model, rows) in enumerate(zip(fitted, judged, strict=True), start=1):
             place = f"{where}, fold {number} of {len(judged)}"
-            said = self._asked(lambda m=model, r=rows: np.asarray(m.predict(x[r])), place)
+            with self._refusals(place):
+                said = np.asarray(model.predict(x[rows]))
+                margin[rows] = self._margins(model, x[rows], codes[rows])
             predicted[rows] = self._codes(said, rows.size, place)
-            margin[rows] = self._asked(lambda m=model, r=rows: self._margins(m, x[r], codes[r]), place)
         return HeldOut(predicted, margin)
 
-    def _asked(self, act: Callable[[], Any], place: str) -> Any:
+    @contextmanager
+    def _refusals(self, place: str) -> Iterator[None]:
         try:
-            return act()
+            yield
         except _REFUSALS as error:
             said = " ".join(str(error).split()) or type(error).__name__
             raise AuditError(f"estimator {self.name}, {place}", "an estimator that can be refitted and asked", said,

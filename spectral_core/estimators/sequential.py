@@ -42,8 +42,8 @@ def sequential_test(observed: float, draw: Draw, *, most: int, enough: int = ENO
     where folds are drawn blind to the labels, the estimator is refitted under each labeling, and its random
     state is fixed, so that the statistic is one function of the labels.
 
-    Draws are consumed in order, so the result does not depend on the number of workers; these are those of
-    the caller's `joblib.parallel_config`, one by default.
+    Labelings are refitted in waves of as many as are at least still needed, so the result does not depend on
+    the number of workers; these are those of the caller's `joblib.parallel_config`, one by default.
 
     Args:
         observed: Statistic of the observed labels.
@@ -57,16 +57,13 @@ def sequential_test(observed: float, draw: Draw, *, most: int, enough: int = ENO
         >>> sequential_test(2.0, lambda i: (float(i % 2), 0.5), most=99, enough=3).p
         0.01
     """
-    reached, accuracies = 0, []
-    results = Parallel(n_jobs=None, max_nbytes=None, return_as="generator")(delayed(draw)(i) for i in range(most))
-    try:
-        for value, accuracy in results:
-            accuracies.append(accuracy)
-            reached += value >= observed - _SAME
-            if reached == enough:
-                break
-    finally:
-        results.close()
+    reached, accuracies = 0, list[float]()
+    while reached < enough and len(accuracies) < most:
+        start = len(accuracies)
+        wave = range(start, min(start + enough - reached, most))  # none of these can turn out to be one too many
+        results = Parallel(n_jobs=None, max_nbytes=None)(delayed(draw)(i) for i in wave)
+        reached += sum(value >= observed - _SAME for value, _ in results)
+        accuracies += [accuracy for _, accuracy in results]
     drawn, stopped = len(accuracies), reached == enough
     # up to the draw before the one that stopped it the mean is unbiased, whatever the rule
     counted = accuracies[:-1] if stopped and drawn > 1 else accuracies

@@ -169,7 +169,7 @@ class BalancedForest(_ByClassScore):
         random_state: Of bootstrap and choice of channels.
     """
 
-    def __init__(self, trees: int = 100, random_state: int | None = None) -> None:
+    def __init__(self, trees: int = 100, *, random_state: int | None) -> None:
         self.trees = trees
         self.random_state = random_state
 

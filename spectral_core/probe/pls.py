@@ -26,21 +26,29 @@ from spectral_core.errors import AuditError
 from spectral_core.probe.centroids import indicators
 from spectral_core.probe.fitting import check_labelings
 from spectral_core.probe.held_out import HeldOut, Judgement, collect_margins, summarise
+from spectral_core.probe.primal import centred_rows
 from spectral_core.probe.ridge import centred_gram
 from spectral_core.probe.threads import threads_for
 from spectral_core.splits import Codes
 
 Floats = npt.NDArray[np.float64]
-Smooth = Callable[[Floats], Floats]  # Y (training rows × columns) to centred K Y (training rows first, then held out)
+Smooth = Callable[[Floats], Floats]  # training rows × columns to K times them, training rows first, then held out
 _NOTHING = 1e-10  # relative length of a component that only rounding has left
-_WIDTH = 128  # labelings handled together: a component of each stays in the processor's cache
+_LOST = 1e-2  # relative length from which on one orthogonalisation has left too much rounding
+_WIDEST = 256  # labelings handled together,
+_NUMBERS = 8_000_000  # and fewer where their scores would take more than this many numbers
 
 
 @dataclass(frozen=True)
 class PlsProbe:
-    """The label-free half of PLS-DA: the centred Gram matrix of n spectra, scaled to a mean diagonal of one."""
+    """The label-free half of PLS-DA, ready for any labeling and any folds.
 
-    gram: Floats
+    `matrix` is the centred Gram matrix of n spectra, or the n × d spectra themselves where n ≥ 2d (then no
+    n × n matrix is ever made).
+    """
+
+    matrix: Floats
+    is_gram: bool
 
     def margins(
         self,
@@ -67,7 +75,7 @@ class PlsProbe:
             AuditError: The codes are not n × P, a fold leaves nothing to train on, or no component is asked for.
         """
         stream = self._held_out(codes, folds, n_classes, components, (components,))
-        with threads_for(self.gram.size):
+        with threads_for(self.matrix.size):
             return collect_margins((part for _, part in stream), codes, folds, judged)
 
     def path(
@@ -86,7 +94,7 @@ class PlsProbe:
         """
         wanted = tuple(range(1, components + 1))
         kept: list[list[HeldOut]] = [[] for _ in wanted]
-        with threads_for(self.gram.size):
+        with threads_for(self.matrix.size):
             for a, part in self._held_out(codes, folds, n_classes, components, wanted):
                 kept[a - 1].append(part)
             return [summarise(parts, codes, folds, n_classes, judged) for parts in kept]
@@ -102,7 +110,7 @@ class PlsProbe:
     ) -> Judgement:
         """Compute class-balanced statistics of the margins in flat memory; arguments as for `margins`."""
         stream = self._held_out(codes, folds, n_classes, components, (components,))
-        with threads_for(self.gram.size):
+        with threads_for(self.matrix.size):
             return summarise((part for _, part in stream), codes, folds, n_classes, judged)
 
     def _held_out(
@@ -110,19 +118,19 @@ class PlsProbe:
     ) -> Iterator[tuple[int, HeldOut]]:
         """Score held-out spectra with each wanted number of components."""
         n, p = codes.shape
-        check_labelings(codes, folds, self.gram.shape[0])
+        check_labelings(codes, folds, self.matrix.shape[0])
         if components < 1:
             raise AuditError("components", "at least one", str(components), "Ask for some components.")
         m = 1 if n_classes == 2 else n_classes
-        width = max(1, _WIDTH // m)
+        width = max(1, min(_WIDEST // m, _NUMBERS // (n * components)))
         for i, fold in enumerate(folds):
             train = np.setdiff1d(np.arange(n), fold)
-            kernel = _centred_by_training(self.gram, train, fold)
+            smooth = (_gram_smoother if self.is_gram else _row_smoother)(self.matrix, train, fold)
             for start in range(0, p, width):
                 block = slice(start, min(start + width, p))
                 y = indicators(codes[train, block], n_classes)
                 counts = y.sum(axis=0)
-                for a, scores, sums in _components(kernel, y, components):
+                for a, scores, sums in _components(smooth, y, fold.size, components):
                     if a in wanted:
                         yield a, HeldOut(i, fold, block, scores, sums, counts, train.size)
 
@@ -139,28 +147,37 @@ def fit_pls(matrix: npt.NDArray[np.floating]) -> PlsProbe:
         True
     """
     with threads_for(matrix.size):
-        return PlsProbe(centred_gram(matrix))
+        if matrix.shape[0] < 2 * matrix.shape[1]:
+            return PlsProbe(centred_gram(matrix), is_gram=True)
+        rows, _ = centred_rows(matrix)
+        return PlsProbe(rows[np.arange(matrix.shape[0])], is_gram=False)
 
 
-def _centred_by_training(gram: Floats, train: Codes, fold: Codes) -> Floats:
+def _gram_smoother(gram: Floats, train: Codes, fold: Codes) -> Smooth:
     """Gram matrix of all spectra (training first) with the training ones, centred by the training mean."""
     kernel = gram[np.ix_(np.concatenate([train, fold]), train)]
     column = kernel[: train.size].mean(axis=0)
     kernel -= kernel.mean(axis=1)[:, None]
     kernel -= column - column.mean()
-    return kernel
+    return lambda y: np.asarray(kernel @ y)
 
 
-def _components(kernel: Floats, y: Floats, components: int) -> Iterator[tuple[int, Floats, Floats]]:
+def _row_smoother(rows: Floats, train: Codes, fold: Codes) -> Smooth:
+    z = rows[np.concatenate([train, fold])]
+    z -= z[: train.size].mean(axis=0)
+    return lambda y: np.asarray(z @ (z[: train.size].T @ y))
+
+
+def _components(smooth: Smooth, y: Floats, n_held: int, components: int) -> Iterator[tuple[int, Floats, Floats]]:
     """Fit component by component: its number, the scores of held-out rows and the sums of training fits."""
     n_train, p, m = y.shape
     share = y.mean(axis=0)
     residual = y - share
-    scores = np.empty((components, kernel.shape[0], p))
-    fitted = np.broadcast_to(share, (kernel.shape[0] - n_train, p, m)).copy()
+    scores = np.empty((components, n_train + n_held, p))
+    fitted = np.broadcast_to(share, (n_held, p, m)).copy()
     sums = y.sum(axis=0)[:, :, None] * share[:, None, :]
     for a in range(components):
-        t = _next_score(kernel, residual, scores[:a])
+        t = _next_score(smooth, residual, scores[:a])
         load = np.einsum("ip,ipc->pc", t[:n_train], residual)
         residual -= t[:n_train, :, None] * load
         fitted += t[n_train:, :, None] * load
@@ -170,21 +187,29 @@ def _components(kernel: Floats, y: Floats, components: int) -> Iterator[tuple[in
         yield a + 1, fitted.copy() if a + 1 < components else fitted, sums
 
 
-def _next_score(kernel: Floats, residual: Floats, earlier: Floats) -> Floats:
+def _next_score(smooth: Smooth, residual: Floats, earlier: Floats) -> Floats:
     """Unit-length scores on training rows (and what held-out rows score), zero where nothing is left to fit."""
     n_train, p, m = residual.shape
-    t = (kernel @ residual.reshape(n_train, -1)).reshape(-1, p, m)
-    if m == 1:
-        t = t[:, :, 0]
-    else:
-        covariance = np.einsum("ipc,ipd->pcd", residual, t[:n_train])
-        direction = np.linalg.eigh((covariance + covariance.transpose(0, 2, 1)) / 2)[1][:, :, -1]
-        t = np.einsum("ipc,pc->ip", t, direction)
-    before = np.sqrt(np.einsum("ip,ip->p", t[:n_train], t[:n_train]))
-    for _ in range(2):  # the second pass takes what the first has left by rounding
+    t = smooth(residual.reshape(n_train, -1)).reshape(-1, p, m)
+    t = t[:, :, 0] if m == 1 else _most_covariant(t, residual)
+    before = length = _length(t[:n_train])
+    for _ in range(2):
         for one in earlier:
             t -= one * np.einsum("ip,ip->p", one[:n_train], t[:n_train])
-    length = np.sqrt(np.einsum("ip,ip->p", t[:n_train], t[:n_train]))
+        length = _length(t[:n_train])
+        if (length > _LOST * before).all():
+            break
     with np.errstate(divide="ignore", invalid="ignore"):
         t *= np.where(length > _NOTHING * before, 1.0 / length, 0.0)
     return t
+
+
+def _most_covariant(smoothed: Floats, residual: Floats) -> Floats:
+    """Combine the indicators of each labeling so that the squared covariance with the spectra, uᵀKu, is largest."""
+    covariance = np.einsum("ipc,ipd->pcd", residual, smoothed[: residual.shape[0]])
+    direction = np.linalg.eigh((covariance + covariance.transpose(0, 2, 1)) / 2)[1][:, :, -1]
+    return np.asarray(np.einsum("ipc,pc->ip", smoothed, direction))
+
+
+def _length(t: Floats) -> Floats:
+    return np.asarray(np.sqrt(np.einsum("ip,ip->p", t, t)))

@@ -24,7 +24,8 @@ from spectral_core.models.classifiers import (
 from spectral_core.models.regression import penalty_unit, pls_weights, ridge_weights
 
 OWN = [
-    RidgeDiscriminant(), PlsDiscriminant(), PrincipalDiscriminant(), BalancedNeighbours(), BalancedForest(20),
+    RidgeDiscriminant(), PlsDiscriminant(), PrincipalDiscriminant(), BalancedNeighbours(),
+    BalancedForest(20, random_state=0),
 ]  # fmt: skip
 SHAPES = [(40, 300), (60, 12)]  # more channels than spectra, and fewer
 

@@ -82,20 +82,22 @@ def _write_study(
     replace: Sequence[tuple[str, str]] = (),
     classes: Sequence[str] = ("north", "south"),
     offset: float = 0.0,
+    spectra: int = 24,
 ) -> Path:
-    """Write a study of 24 spectra of 60 channels, 400–990 nm, with noise of 0.01.
+    """Write a study of spectra of 60 channels, 400–990 nm, with noise of 0.01.
 
     Args:
         folder: Where.
         replace: Texts of the study file to replace by others.
         classes: Labels, in turn.
+        spectra: How many, each a unit of its own.
         offset: Added to every channel of the second class: an artefact that blanks see.
     """
     rng = np.random.default_rng(5)
     inbox = folder / "inbox"
     inbox.mkdir(parents=True)
     axis, rows = np.arange(400.0, 1000.0, 10.0), ["file,origin,specimen"]
-    for number in range(24):
+    for number in range(spectra):
         label = classes[number % len(classes)]
         intensity = np.exp(-(((axis - 550) / 30) ** 2)) + rng.normal(0, 0.01, axis.size)
         intensity += offset * (label == classes[-1])

@@ -44,14 +44,14 @@ def _prefect(api: str, what: str, tag: str) -> list[dict[str, Any]]:
 def test_an_artefact_in_the_blank_goes_from_files_to_verdict(
     offband: Offband, write_study: WriteStudy, tmp_path: Path, prefect_server: str
 ) -> None:
-    study = write_study(tmp_path, offset=0.2, replace=[('name = "small"', 'name = "small"')])
+    study = write_study(tmp_path, offset=0.2, spectra=80)
     first = offband("run", study, "--json")
     assert first.status == 0, first.err
     told = first.document
     assert len(first.out.strip().splitlines()) == 1
     assert told["verdict"] == "artefact"
     assert "blank_sufficient" in {reason["code"] for reason in told["reasons"]}
-    assert (told["ingested"]["new"], told["ingested"]["already_archived"]) == (24, 0)
+    assert (told["ingested"]["new"], told["ingested"]["already_archived"]) == (80, 0)
 
     report = json.loads(Path(told["report_json"]).read_text(encoding="utf-8"))
     assert Path(told["report_html"]).read_text(encoding="utf-8").startswith("<!doctype html>")
@@ -85,12 +85,12 @@ def test_an_artefact_in_the_blank_goes_from_files_to_verdict(
     }
     assert artifacts["verdict"]["data"].startswith("# artefact")
     assert "blank_sufficient" in artifacts["verdict"]["data"]
-    assert json.loads(artifacts["ingested"]["data"])[0]["new"] == 24
+    assert json.loads(artifacts["ingested"]["data"])[0]["new"] == 80
 
     again = offband("run", study)
     assert again.status == 0, again.err
     for words in (
-        "0 new, 24 already archived",
+        "0 new, 80 already archived",
         "Verdict: artefact",
         "blank_sufficient",
         "prefect",
@@ -164,7 +164,8 @@ def test_a_failure_that_is_nobodys_input_is_status_1_without_a_traceback(
     offband: Offband, write_study: WriteStudy, tmp_path: Path
 ) -> None:
     study = write_study(tmp_path)
-    (tmp_path / "results").write_text("a file where a folder has to be")
+    assert offband("ingest", study).status == 0
+    (tmp_path / "archive" / "variants").write_text("a file where a folder has to be")
     answer = offband("run", study, "--json")
     assert answer.status == 1, answer.err
     assert "Traceback" not in answer.err

@@ -1,0 +1,33 @@
+"""The caveat `relevance_off_band`: it stands beside a verdict and never decides it."""
+
+from __future__ import annotations
+
+from spectral_core.relevance.examination import RelevanceReport
+
+
+def relevance_is_off_band(report: RelevanceReport, *, above_chance: bool, alpha: float) -> bool:
+    """Tell whether a model that classifies is not seen to look at the declared bands.
+
+    True where the model is above chance, bands were declared, and the Haufe pattern lies no more inside them
+    than patterns of shuffled labels do (p > alpha). The pattern alone is asked: weights may be large where
+    nothing of the class is. Beside a model at chance there is no relevance to place.
+    """
+    found = report.agreement.get("pattern")
+    return above_chance and found is not None and found.p_labels > alpha
+
+
+def explain_relevance_off_band(report: RelevanceReport) -> str:
+    """Write the caveat's sentences, with the numbers and the place where the map stands out most."""
+    found, pattern = report.agreement["pattern"], report.maps["pattern"]
+    excess = abs(pattern.values) - pattern.simultaneous
+    peak = f"{pattern.position[excess.argmax()]:,.6g}"
+    standing_out = (
+        f"It stands out most at {peak}: look what lies there."
+        if excess.max() > 0
+        else "Nowhere does it stand out of what shuffled labels give."
+    )
+    return (
+        f"{found.share:.0%} of the classifier's pattern lies inside the declared bands, which hold "
+        f"{found.expected:.0%} of the channels; agreement {found.agreement:+.2f}, with shuffled labels up to "
+        f"{found.null_high:+.2f} (p = {found.p_labels:.2g}). {standing_out}"
+    )

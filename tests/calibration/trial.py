@@ -1,0 +1,121 @@
+"""One simulated study, audited; and many of them in two processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from spectral_core.audit import audit_variants
+from spectral_core.audit_report import AuditReport
+from spectral_core.evidence import Settings
+from spectral_core.messages import Places
+from spectral_core.preprocessing import parse_variant
+from spectral_core.simulate import BAND, BLANK, Recipe, Simulated, simulate
+from spectral_core.splits import make_design
+
+WORKERS = 2
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A recipe and what the user declares about it."""
+
+    name: str
+    recipe: Recipe
+    bands: Mapping[str, Interval] = field(default_factory=lambda: {"declared": BAND})
+    blank: Mapping[str, Interval] = field(default_factory=lambda: {"silent": BLANK})
+    variants: tuple[str, ...] = ("raw",)
+    unit_declared: bool = True
+    replicates_as_units: bool = False
+    permutations: int = 199
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one audit said: verdict, codes, p-values and estimates by name, the smallest adjusted p-value."""
+
+    verdict: str
+    reasons: frozenset[str]
+    caveats: frozenset[str]
+    p: Mapping[str, float]
+    smallest_adjusted: float
+    estimates: Mapping[str, tuple[float, float, float]]
+
+
+@contextmanager
+def two_processes() -> Iterator[ProcessPoolExecutor]:
+    """Workers with one thread each, started afresh: no state of the parent reaches them."""
+    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+        yield pool
+
+
+def _one_thread() -> None:
+    threadpool_limits(limits=1)
+
+
+def repeat(pool: ProcessPoolExecutor, function: Callable[[int], Any], seeds: int) -> list[Any]:
+    """Call a function with seeds 0, 1, …"""
+    return list(pool.map(function, range(seeds), chunksize=max(1, seeds // 40)))
+
+
+def audits(pool: ProcessPoolExecutor, study: Study, seeds: int) -> list[Outcome]:
+    """Audit a study under many seeds, of spectra, folds and permutations alike."""
+    return repeat(pool, partial(audited, study), seeds)
+
+
+def audited(study: Study, seed: int) -> Outcome:
+    """Draw, audit, and keep what is counted."""
+    return outcome(report_on(study, simulate(study.recipe, seed=seed), seed))
+
+
+def report_on(study: Study, data: Simulated, seed: int) -> AuditReport:
+    """Audit spectra under what the study declares."""
+    unit = np.arange(data.unit.size) if study.replicates_as_units else data.unit
+    batch = data.batch if study.recipe.batches > 1 else None
+    design = make_design(data.label, unit=unit if study.unit_declared else None, batch=batch)
+    settings = Settings(study.permutations, 0.05, 0.05, 5, seed)
+    places = Places("cm-1", dict(study.bands), dict(study.blank))
+    chains = [parse_variant(text) for text in study.variants]
+    return audit_variants(data.x, data.axis, design, places, chains, settings)
+
+
+def outcome(report: AuditReport) -> Outcome:
+    """Pick what calibration counts out of a report."""
+    first: Mapping[str, Any] = report.content["variants"][0]
+    p, estimates = {}, {}
+    for name, probe in first["probes"].items():
+        p[f"{name}, anywhere"] = probe["p"]
+        estimates[name] = (probe["balanced_accuracy"], *probe["interval"])
+        if "p_within_batch" in probe:
+            p[f"{name}, within batches"] = probe["p_within_batch"]
+    batch = next(check for check in report.checks if check.code == "batch").values
+    for key, name in (("left_out_batches", "batches left out"), ("batch_from_spectrum", "batch from spectrum")):
+        if key in batch:
+            p[name] = batch[key]["p"]
+    for name, found in first["differences"].items():
+        estimates[name] = (found["estimate"], *found["interval"])
+    return Outcome(
+        report.verdict,
+        frozenset(reason.code for reason in report.reasons),
+        frozenset(caveat.code for caveat in report.caveats),
+        p,
+        min(_adjusted(report.content["variants"])),
+        estimates,
+    )
+
+
+def _adjusted(variants: Sequence[Mapping[str, Any]]) -> Iterator[float]:
+    for variant in variants:
+        for name, probe in variant["probes"].items():
+            if name != "off_band_after":
+                yield probe["p_adjusted"]
+                yield probe.get("p_within_batch_adjusted", 1.0)
