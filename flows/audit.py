@@ -23,10 +23,10 @@ def audit(
     Args:
         study: The study.
         snapshot: The archive's snapshot.
-        models: What training found, for the report.
+        models: What training found, for the report; without it what an earlier report shows.
         origin: What the report's provenance says of the run that made it.
     """
     label_run(study, snapshot)
-    audited = audit_snapshot(study, snapshot, models=models or [], origin=origin or {})
+    audited = audit_snapshot(study, snapshot, models=models, origin=origin or {})
     publish_verdict(study, snapshot, audited)
     return audited

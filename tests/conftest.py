@@ -84,7 +84,8 @@ def _deliver_what_waits() -> None:
 @pytest.fixture
 def prefect_server(prefect_api: str) -> Iterator[str]:
     """Let flows of this test run against the session's server."""
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-    with temporary_settings({PREFECT_API_URL: prefect_api}):
+    # each flow would wait a second for its last heartbeat
+    with temporary_settings({PREFECT_API_URL: prefect_api, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         yield prefect_api

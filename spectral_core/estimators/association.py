@@ -19,7 +19,8 @@ CONTROLS = ("off_band", "blank", "nuisance")  # each may convict, so they are co
 CORRECTION = (
     "The whole spectrum is tested first, by refits under permuted labels; bands and batches, which a support needs "
     "all together, are not corrected; off-band, blank and nuisance, each of which can convict, are corrected by Holm. "
-    "A block's p-value is twice the smaller of the probe's and the model's, where the model was refitted for it."
+    "A block's p-value is twice the smaller of the probe's and the model's, the latter where the probe left it open "
+    "and it could decide; the probe's alone where so few refits could not settle it."
 )
 
 
@@ -49,7 +50,7 @@ class Association:
         if "bands" in answers:
             answers["bands"] = self._bands(answers["bands"], asked=above)
         controls = [name for name in CONTROLS if name in answers]
-        p = {name: self._either(name, 2 * len(controls), asked=above and self._decides(name)) for name in controls}
+        p = {name: self._either(name, len(controls), asked=above and self._decides(name)) for name in controls}
         adjusted = holm_between_groups([np.array([p[name]]) for name in controls])
         for name, corrected in zip(controls, adjusted, strict=True):
             answers[name] = replace(answers[name], p=p[name], p_adjusted=float(corrected[0]))
@@ -77,21 +78,22 @@ class Association:
                        gain_within=answer.accuracy.shifted(-chance))  # fmt: skip
 
     def _bands(self, answer: Answer, *, asked: bool) -> Answer:
-        p = self._either("bands", 2, asked=asked)
+        p = self._either("bands", 1, asked=asked)
         within = self.labelings.within_batch
         if within is None:
             return replace(answer, p=p, p_adjusted=p)
-        inside = min(1.0, 2 * self.probe.evidence.answers["bands"].p_within)
-        if asked and inside > self.case.settings.alpha:
-            inside = min(inside, 2 * self._test("bands within batches", within).p)
+        inside = self._either("bands", 1, asked=asked, within=within)
         return replace(answer, p=p, p_adjusted=p, p_within=inside, p_within_adjusted=inside)
 
-    def _either(self, name: str, factor: int, *, asked: bool) -> float:
-        """Twice the smaller p of probe and model; the model's only where it can change what is decided."""
-        p, alpha = self.probe.evidence.answers[name].p, self.case.settings.alpha
-        can_settle = factor / (self.budget + 1) <= alpha < factor * p
-        if asked and can_settle and name in self.matrices:
-            p = min(p, self._test(name, self.labelings.anywhere).p)
+    def _either(self, name: str, claims: int, *, asked: bool, within: Codes | None = None) -> float:
+        """Twice the smaller p of probe and model; the probe's alone where refits could not settle it."""
+        answer, alpha = self.probe.evidence.answers[name], self.case.settings.alpha
+        p = answer.p if within is None else answer.p_within
+        if name not in self.matrices or 2 * claims / (self.budget + 1) > alpha:
+            return p
+        if asked and 2 * claims * p > alpha:
+            claim, labelings = (name, self.labelings.anywhere) if within is None else (f"{name} within batches", within)
+            p = min(p, self._test(claim, labelings).p)
         return min(1.0, 2 * p)
 
     def _decides(self, name: str) -> bool:

@@ -6,13 +6,15 @@ are spent where they can decide (docs/decisions/0002-any-model.md):
 
 | claim | p-value | corrected |
 |---|---|---|
-| full | refits under permuted labels | for rival models (Holm's first step); nothing else is asked before it |
+| full | refits under permuted labels | times the number of rival models; nothing else is asked before it |
 | full inside batches, bands, batches left out | refits; bands 2·min(probe, refits) | no: `supported` needs them all |
-| off_band, blank, nuisance | 2·min(probe, refits) | Holm over the three: each may convict |
+| off_band, blank | 2·min(probe, refits) | Holm over the three: each may convict |
+| nuisance | the probe's | with these |
 
-A block is refitted only if the probe leaves it open, the budget can settle it, and the paired differences
-would let it decide. That choice looks at the data but spends no error: a claim that is not refitted is not
-made, and one that is made passed a test that was valid whether or not it was asked for.
+Where the budget is so small that refits could not settle a block, the probe's p-value stands alone. Else a
+block is refitted only if the probe leaves it open and the paired differences would let it decide. That choice
+looks at the data but spends no error: a claim that is not refitted is not made, and one that is made passed a
+test that was valid whether or not it was asked for.
 """
 
 from __future__ import annotations

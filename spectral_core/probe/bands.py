@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -122,7 +123,7 @@ class ChannelGroups:
         return Part(np.asarray(gram), True, floor)
 
     def _wants_gram(self, runs: list[tuple[int, int]]) -> bool:
-        return 2 * sum(self.edges[b] - self.edges[a] for a, b in runs) > self.z.shape[0]
+        return bool(2 * sum(self.edges[b] - self.edges[a] for a, b in runs) > self.z.shape[0])
 
     def _columns(self, first: int, last: int) -> Floats:
         return self.z[:, self.edges[first] : self.edges[last]]
@@ -168,7 +169,7 @@ def group_channels(matrix: npt.NDArray[np.floating], groups: Mapping[str, npt.ND
     every = [*places.values(), *([rest] if rest.size else [])]
     edges = tuple(int(e) for e in np.cumsum([0, *(channels.size for channels in every)]))
     z = np.asarray(matrix[:, np.concatenate(every)], dtype=np.float64)
-    largest = [float(np.abs(z[:, a:b]).max()) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    largest = [float(np.abs(z[:, a:b]).max()) for a, b in pairwise(edges)]
     scale = max(largest) or 1.0
     z /= scale
     z -= z.mean(axis=0)
@@ -190,9 +191,13 @@ def ask_each(
             if workers == 1:
                 yield key, question(part.fit())
                 continue
-            waiting.append((key, pool.submit(lambda part=part: question(part.fit()))))
+            waiting.append((key, pool.submit(_fit_and_ask, part, question)))
             if len(waiting) == workers:
                 done, result = waiting.popleft()
                 yield done, result.result()
         for done, result in waiting:
             yield done, result.result()
+
+
+def _fit_and_ask(part: Part, question: Callable[[Probe], Result]) -> Result:
+    return question(part.fit())

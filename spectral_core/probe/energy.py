@@ -95,7 +95,7 @@ def dispersion_between(distances: Floats, codes: Codes, n_classes: int) -> Float
 
 def _within(distances: Floats, y: Floats) -> Floats:
     """Σ_a S_aa / 2n_a of each labeling, from t × P × m indicators."""
-    n, p, m = y.shape
+    n, m = y.shape[0], y.shape[2]
     reached = (distances @ y.reshape(n, -1)).reshape(y.shape)
     own, size = np.diagonal(products(y, reached), axis1=1, axis2=2), y.sum(axis=0)
     if m == 1:

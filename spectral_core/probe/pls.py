@@ -89,15 +89,17 @@ class PlsProbe:
     ) -> list[Judgement]:
         """Judge 1, 2, …, `components` components in one pass; arguments and errors as for `margins`.
 
+        It holds `components` × n × P scores meanwhile.
+
         Returns:
             One judgement a number of components.
         """
-        wanted = tuple(range(1, components + 1))
-        kept: list[list[HeldOut]] = [[] for _ in wanted]
         with threads_for(self.matrix.size):
-            for a, part in self._held_out(codes, folds, n_classes, components, wanted):
-                kept[a - 1].append(part)
-            return [summarise(parts, codes, folds, n_classes, judged) for parts in kept]
+            parts = list(self._held_out(codes, folds, n_classes, components, range(1, components + 1)))
+            return [
+                summarise((part for b, part in parts if b == a), codes, folds, n_classes, judged)
+                for a in range(1, components + 1)
+            ]
 
     def judge(
         self,

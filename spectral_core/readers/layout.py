@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,13 +9,10 @@ from itertools import pairwise
 import numpy as np
 
 from spectral_core.errors import ReadError
+from spectral_core.readers.rows import WHITESPACE, is_aside, split_rows
 from spectral_core.readers.stated import axis_units, quantity
 from spectral_core.readers.text import Row, as_float, is_number, is_numeric
 
-WHITESPACE = " "
-_HARD = ("\t", ";", "|")
-_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,?[0-9]+(?:[eE][+-]?[0-9]+)?")
-_ASIDE = ("#", ">", "%%", "//")
 _IDENTITIES = frozenset({
     "id", "label", "class", "sample", "name", "spectrum", "file", "filename", "unit", "batch", "replicate",
     "no", "no.", "nr", "nr.", "index", "number", "row", "plate", "variety", "group", "target", "y",
@@ -51,88 +45,11 @@ def find_table(lines: Sequence[str], *, axis_unit: str, where: str) -> Table:
         ReadError: There is no table of at least two columns, a row has more or fewer cells than the others or
             text among its numbers, or the layout is ambiguous: the remedy says how to settle it.
     """
-    filled = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
-    if not filled:
-        raise ReadError(where, "spectra", "a file without content", "Remove the file or export it anew.")
-    _refuse_repeated_axis(filled, where)
-    delimiter = sniff_delimiter([line for _, line in filled])
-    rows = _split_rows(filled, delimiter, where)
-    rows = _without_empty_column(rows, width := _width(rows))
-    width = _width(rows) if any(len(cells) == width for _, cells in rows) else width - 1
-    if width < 2:
-        raise ReadError(where, "a table with an axis and intensities", "no table of two or more columns",
-                        "Export the spectrum as two columns: axis and intensity.")  # fmt: skip
+    rows, width, delimiter = split_rows(lines, where=where)
     top = _positions_row(rows, width)
     if top is not None:
         return _under_positions(rows, top, delimiter, axis_unit, where)
     return _in_columns(rows, width, delimiter, where)
-
-
-def sniff_delimiter(lines: Sequence[str]) -> str:
-    r"""Choose among tab, semicolon, bar, comma and white space by the last lines of the text.
-
-    A comma delimits unless numbers with decimal commas stand between white space.
-
-    Example:
-        >>> [sniff_delimiter([line]) for line in ("1,5;2", "1,5\t2,5", "1,5 2,5", "1.5, 2", "1 2")]
-        [';', '\t', ' ', ',', ' ']
-    """
-    tail = [line for line in lines[len(lines) // 2 :][-60:] if not line.lstrip().startswith(_ASIDE)] or lines[-1:]
-    needed = len(tail) / 2
-    for mark in _HARD:
-        if sum(mark in line for line in tail) >= needed:
-            return mark
-    if sum("," in line for line in tail) < needed:
-        return WHITESPACE
-    worded = [line.split() for line in tail]
-    spaced = sum(
-        len(words) > 1 and all(_DECIMAL_COMMA.fullmatch(word) for word in words if "," in word) for words in worded
-    )
-    return WHITESPACE if spaced >= needed else ","
-
-
-def _split_rows(filled: Sequence[tuple[int, str]], delimiter: str, where: str) -> list[Row]:
-    tabs = delimiter == "\t" or not any("\t" in line for _, line in filled)
-    plain = tabs and delimiter != WHITESPACE
-    return [
-        (number, line.split(delimiter))
-        if plain and " " not in line and '"' not in line
-        else (number, split_cells(line, delimiter, f"{where}, row {number}"))
-        for number, line in filled
-    ]
-
-
-def split_cells(line: str, delimiter: str, where: str) -> list[str]:
-    """Split a line into stripped cells; quotes guard delimiters."""
-    if delimiter == WHITESPACE:
-        return [cell.strip('"') for cell in line.split()]
-    if '"' not in line:
-        return [cell.strip() for cell in line.split(delimiter)]
-    try:
-        return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))]
-    except csv.Error as error:
-        raise ReadError(where, "cells with balanced quotes", str(error), "Repair the line.") from None
-
-
-def is_aside(row: Row) -> bool:
-    """Whether a row is a comment or a mark such as `>>>>>End Spectral Data<<<<<`."""
-    return row[1][0].startswith(_ASIDE)
-
-
-def _width(rows: Sequence[Row]) -> int:
-    tail = [cells for row in rows[-60:] for cells in [row[1]] if not is_aside(row)]
-    dense = [len(cells) for cells in tail if sum(map(is_number, cells)) >= 2]
-    widths = dense or [len(cells) for cells in tail[-1:]] or [0]
-    most = Counter(widths).most_common()
-    return max(width for width, count in most if count == most[0][1])
-
-
-def _without_empty_column(rows: list[Row], width: int) -> list[Row]:
-    """Drop what delimiters at the ends of lines leave, if they end every line of the table."""
-    full = [cells for _, cells in rows if len(cells) == width]
-    while full and width > 2 and not any(cells[width - 1] for cells in full):
-        width -= 1
-    return [(number, cells[:width]) for number, cells in rows] if full and len(full[0]) > width else rows
 
 
 def _positions_row(rows: Sequence[Row], width: int) -> int | None:
@@ -172,7 +89,8 @@ def _under_positions(rows: list[Row], top: int, delimiter: str, axis_unit: str, 
         return Table(tuple(head), tuple(body), True, delimiter)
     positions = [as_float(cell) for cell in cells[1:]]
     ordered = _ordered(first)
-    if cells[0] and ordered and not _ordered(positions):
+    numbered = all(cell.isdigit() for cell in cells[1:]) and axis_units(cells[0])
+    if numbered and ordered and not _ordered(positions):
         return Table(tuple(head), tuple(body), False, delimiter)
     counted, rows_counted = _counts(positions), _counts(first)
     if axis_units(cells[0]) and counted:
@@ -223,37 +141,35 @@ def _in_columns(rows: list[Row], width: int, delimiter: str, where: str) -> Tabl
         remedy = "Export axis and intensity as columns; head spectra in rows with their positions."
         raise ReadError(where, "a table of numbers", "no row of numbers under a heading", remedy)
     head, body = rows[:start], _body(rows[start:], width, where)
-    above = next((row for row in reversed(head) if not is_aside(row)), None)
-    if above is not None and is_number(above[1][0]) and above[1] != [str(len(body))]:
-        if len(above[1]) != width:
-            _body([above], width, where)
-        bad = next(cell for cell in above[1] if not is_numeric(cell))
-        place = f"{where}, row {above[0]}, column {above[1].index(bad) + 1}"
-        raise ReadError(place, "a finite number", repr(bad), "Repair the file or leave the spectrum out.")
-    _refuse_bare_matrix(body, above, where)
+    above = [row for row in head if not is_aside(row)][-2:]
+    _refuse_lost_row(above, width, len(body), where)
+    _refuse_bare_matrix(body, above[-1] if above else None, where)
     return Table(tuple(head), tuple(body), False, delimiter)
+
+
+def _refuse_lost_row(above: Sequence[Row], width: int, count: int, where: str) -> None:
+    """Refuse a row right above the numbers that looks like one of them with a cell damaged or lost."""
+    if not above:
+        return
+    number, cells = above[-1]
+    under_heading = len(above) > 1 and len(above[0][1]) == width and bool(axis_units(above[0][1][0]))
+    if cells == [str(count)] and not under_heading:
+        return
+    if is_number(cells[0]) and len(cells) != width:
+        _body(above[-1:], width, where)
+    if is_number(cells[0]) or (under_heading and len(cells) == width and all(map(is_number, cells[1:]))):
+        bad = next(cell for cell in cells if not is_numeric(cell))
+        place = f"{where}, row {number}, column {cells.index(bad) + 1}"
+        raise ReadError(place, "a finite number", repr(bad), "Repair the file or leave the spectrum out.")
 
 
 def _refuse_bare_matrix(body: Sequence[Row], above: Row | None, where: str) -> None:
     """Refuse numbers without headings whose first row ascends or descends like an axis."""
     number, cells = body[0]
-    if len(cells) < 4 or len(body) < 2 or (above is not None and len(above[1]) == len(cells)):
+    if len(cells) < 6 or len(body) < 2 or (above is not None and len(above[1]) == len(cells)):
         return
     if _ordered([as_float(cell) for cell in cells[1:]]):
         raise _matrix(f"{where}, row {number}", cells[1], body[1][1][0])
-
-
-def _refuse_repeated_axis(filled: Sequence[tuple[int, str]], where: str) -> None:
-    """Refuse tables of pairs, each spectrum with an axis of its own."""
-    for number, line in filled[:60]:
-        for mark in (*_HARD, ","):
-            cells = [cell.strip() for cell in line.split(mark)]
-            twice = len(cells) > 3 and len(set(cells)) < len(cells) and Counter(cells).most_common(3)
-            for cell, count in twice or ():
-                if count > 1 and not is_numeric(cell) and axis_units(cell):
-                    found = f"{count} columns {cell!r}"
-                    remedy = "Export every spectrum to a file of its own."
-                    raise ReadError(f"{where}, row {number}", "one axis for all spectra", found, remedy)
 
 
 def headings(table: Table, *, where: str) -> tuple[list[str], list[str]]:

@@ -29,12 +29,16 @@ _METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
 _DAMAGE = (
     OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, RuntimeError, NotImplementedError,
     OverflowError, EOFError, ZeroDivisionError, MemoryError, RecursionError, LookupError, ArithmeticError,
+    SystemError,
 )  # fmt: skip
 _SCHEMA = "Write the dataset with spectral_core.spectra.make_spectra and Dataset.to_netcdf or to_zarr."
 
 
 def read_netcdf(data: bytes, *, axis_unit: str, intensity_unit: str, where: str) -> xr.Dataset:
     """Read a NetCDF-4 file of our own schema.
+
+    Files cut off or overwritten at their start are refused at once. HDF5 itself may compute for very long on a file
+    whose inner heap was altered; no reader in this process can prevent that.
 
     Raises:
         ReadError: The file is damaged, of another schema, too large, or states other units than the study.

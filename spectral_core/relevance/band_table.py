@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-import scipy.linalg
 
-from spectral_core.inference import Estimate, balanced_mean, class_weights, credit, permutation_p
-from spectral_core.probe.ridge import choose_penalty, hat_matrix, held_out_margins, penalty_of_spectrum
+from spectral_core.inference import Estimate, balanced_mean, credit, permutation_p
+from spectral_core.probe.fitting import fit_probe
+from spectral_core.probe.ridge import hat_matrix, held_out_margins
 from spectral_core.regions import Intervals, Mask, off_band_mask
 from spectral_core.relevance.exchange import conditional_parts, contributions, exchange_loss
 from spectral_core.relevance.linear_model import FoldModel, LinearModel
@@ -81,69 +82,75 @@ class Judge:
     codes: Codes
     alpha: float
 
-    def held_out(self, hat: Floats) -> tuple[Floats, float]:
-        """Give n held-out credits under the observed labels and the permutation p-value of the mean margin."""
-        n_classes = len(self.design.classes)
-        margins = held_out_margins(hat, self.codes, [fold.rows for fold in self.folds], n_classes)
-        means = (class_weights(self.design, self.codes) * margins).sum(axis=0)
-        return credit(margins[:, 0], n_classes), permutation_p(float(means[0]), means[1:])
+    @cached_property
+    def rows(self) -> list[Codes]:
+        """Spectra held out together."""
+        return [fold.rows for fold in self.folds]
+
+    @cached_property
+    def full(self) -> Floats:
+        """Held-out credits of the full spectrum under the observed labels (n)."""
+        margins = np.empty((self.design.n, 1))
+        for fold in self.folds:
+            margins[fold.rows] = fold.exchanged_margins(fold.scores[:, :1], self.design.codes[fold.rows])
+        return self._credit(margins)
+
+    def refitted(self, hat: Floats) -> Floats:
+        """Held-out credits of another hat matrix under the observed labels (n)."""
+        return self._credit(held_out_margins(hat, self.codes[:, :1], self.rows, len(self.design.classes)))
+
+    def alone(self, channels: Mask) -> tuple[Floats, float]:
+        """Held-out credits (n) of the probe on these channels only, and its permutation p-value."""
+        probe = fit_probe(self.model.z[:, channels])
+        found = probe.judge(self.codes, self.rows, len(self.design.classes))
+        p = permutation_p(float(found.statistic[0]), found.statistic[1:])
+        return self._credit(found.margins[:, None]), p
+
+    def _credit(self, margins: Floats) -> Floats:
+        return credit(margins, len(self.design.classes))[:, 0]
 
     def estimate(self, values: Floats, *, low: float) -> Estimate:
         """Estimate a class-balanced mean with its interval over units."""
         return balanced_mean(self.design, values, alpha=self.alpha, low=low)
 
 
-def judge_region(judge: Judge, region: Region, full: Floats, maps: Mapping[str, Floats]) -> BandRow:
+def judge_region(judge: Judge, region: Region, maps: Mapping[str, Floats]) -> BandRow:
     """Fill one row.
 
     Args:
         judge: What to judge with.
         region: The channels asked about.
-        full: n held-out credits of the full spectrum.
         maps: Observed maps (d values each) whose mass is shared out.
     """
-    model, part = judge.model, judge.model.z[:, region.channels]
-    gram = part @ part.T / model.scale
-    alone, p = judge.held_out(_hat_alone(part, gram))
-    rest = _rest(model, region, gram)
-    without = judge.held_out(rest)[0] if (~region.channels).any() else None
-    parts = contributions(model, judge.folds, region.channels)
+    alone, p = judge.alone(region.channels)
+    rest = _hat_of_rest(judge.model, region)
+    without = judge.refitted(rest) if (~region.channels).any() else None
+    parts = contributions(judge.model, judge.folds, region.channels)
     conditional = conditional_parts(rest, judge.folds, parts)
     joint, added = (exchange_loss(judge.design, judge.folds, exchanged) for exchanged in (parts, conditional))
     return BandRow(
         region,
         judge.estimate(alone, low=0.0),
         p,
-        judge.estimate(full - alone, low=-1.0),
+        judge.estimate(judge.full - alone, low=-1.0),
         None if without is None else judge.estimate(without, low=0.0),
-        None if without is None else judge.estimate(full - without, low=-1.0),
+        None if without is None else judge.estimate(judge.full - without, low=-1.0),
         judge.estimate(joint, low=-1.0),
         judge.estimate(added, low=-1.0),
         {name: _share(values, region.channels) for name, values in maps.items()},
     )
 
 
-def _hat_alone(part: Floats, gram: Floats) -> Floats:
-    """The hat matrix of a classifier on these channels only, with the audit's rule for the penalty."""
-    n, m = part.shape
-    scale = float(np.trace(gram)) / n
-    if scale <= _NOTHING:
-        return np.full((n, n), 1.0 / n)
-    if 2 * m >= n:
-        ridge, _ = choose_penalty(gram / scale)
-        return hat_matrix(gram / scale, ridge)
-    own = part / np.sqrt((part**2).sum() / n)  # few channels: the same matrix from m × m numbers
-    scatter = own.T @ own
-    ridge, _ = penalty_of_spectrum(scipy.linalg.eigvalsh(scatter), n=n)
-    inner = scipy.linalg.solve(scatter + ridge * np.eye(m), own.T, assume_a="pos")
-    return np.asarray(own @ inner + 1.0 / n)
+def _hat_of_rest(model: LinearModel, region: Region) -> Floats:
+    """The hat matrix of all other channels under the full spectrum's penalty: the same classifier without these.
 
-
-def _rest(model: LinearModel, region: Region, gram: Floats) -> Floats:
-    """The hat matrix of all other channels under the full spectrum's penalty: the same classifier without these."""
-    n = gram.shape[0]
-    rest = model.gram - gram
-    if np.trace(rest) <= 1e-6 * n:  # the difference is mostly rounding
+    A penalty of its own would mix what the channels give with what another shrinkage gives.
+    """
+    n, few = model.z.shape[0], 2 * int(region.channels.sum()) < model.z.shape[1]
+    part = model.z[:, region.channels if few else ~region.channels]
+    gram = part @ part.T / model.scale
+    rest = model.gram - gram if few else gram
+    if few and np.trace(rest) <= 1e-6 * n:  # the difference is mostly rounding
         other = model.z[:, ~region.channels]
         rest = other @ other.T / model.scale
     return hat_matrix(rest, model.ridge) if np.trace(rest) > _NOTHING * n else np.full((n, n), 1.0 / n)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from spectral_core.relevance.examination import RelevanceReport
 
 
@@ -17,17 +19,18 @@ def relevance_is_off_band(report: RelevanceReport, *, above_chance: bool, alpha:
 
 
 def explain_relevance_off_band(report: RelevanceReport) -> str:
-    """Write the caveat's sentences, with the numbers and the place where the map stands out most."""
+    """Write the caveat's sentences, with the numbers and the place outside the bands that stands out most."""
     found, pattern = report.agreement["pattern"], report.maps["pattern"]
-    excess = abs(pattern.values) - pattern.simultaneous
-    peak = f"{pattern.position[excess.argmax()]:,.6g}"
+    inside = np.logical_or.reduce([row.region.channels for row in report.per_band if row.region.kind == "band"])
+    excess = np.where(inside, -np.inf, np.abs(pattern.values) - pattern.simultaneous)
+    place = f"{report.axis[excess.argmax()]:,.6g}"
     standing_out = (
-        f"It stands out most at {peak}: look what lies there."
+        f"Outside them it stands out most at {place}: look what lies there."
         if excess.max() > 0
-        else "Nowhere does it stand out of what shuffled labels give."
+        else "Nowhere outside them does it stand out of what shuffled labels give."
     )
     return (
         f"{found.share:.0%} of the classifier's pattern lies inside the declared bands, which hold "
-        f"{found.expected:.0%} of the channels; agreement {found.agreement:+.2f}, with shuffled labels up to "
+        f"{found.expected:.0%} of the channels: agreement {found.agreement:+.2f}, and shuffled labels reach "
         f"{found.null_high:+.2f} (p = {found.p_labels:.2g}). {standing_out}"
     )

@@ -17,7 +17,7 @@ from spectral_core.probe.threads import threads_for
 from spectral_core.regions import Intervals
 from spectral_core.relevance.agreement import Agreement, measure_agreement
 from spectral_core.relevance.band_table import BandRow, Judge, judge_region, list_regions
-from spectral_core.relevance.linear_model import LinearModel, fold_models, prepare_model
+from spectral_core.relevance.linear_model import fold_models, prepare_model
 from spectral_core.relevance.maps import RelevanceMap, against_null, weight_and_pattern
 from spectral_core.relevance.occlusion import cut_windows, occlude
 from spectral_core.relevance.pls_maps import count_components, vip_and_selectivity
@@ -116,15 +116,14 @@ def examine_relevance(
         drawn |= vip_and_selectivity(model, codes, n_classes, components=components)
         fits = list(fold_models(model, codes, folds, n_classes))
         maps = {
-            name: against_null(name, axis, values, signed=name in _SIGNED, alpha=alpha)
+            name: against_null(name, axis, values, signed=n_classes == 2 and name in _SIGNED, alpha=alpha)
             for name, values in drawn.items()
         }
-        maps |= _occlusion_maps(model, Judge(model, fits, design, codes, alpha), axis)
-        regions = list_regions(axis, bands, blanks)
         judge = Judge(model, fits, design, codes, alpha)
-        full = judge.held_out(model.hat)[0]
+        maps |= _occlusion_maps(judge, axis)
+        regions = list_regions(axis, bands, blanks)
         observed = {name: values[:, 0] for name, values in drawn.items()}
-        rows = tuple(judge_region(judge, region, full, observed) for region in regions)
+        rows = tuple(judge_region(judge, region, observed) for region in regions)
     inside = np.logical_or.reduce([np.zeros(axis.size, dtype=np.bool_),
                                    *[region.channels for region in regions if region.kind == "band"]])  # fmt: skip
     askable = inside.any() and not inside.all()
@@ -133,9 +132,9 @@ def examine_relevance(
     return RelevanceReport(axis, rows, maps, agreement, positive, codes.shape[1] - 1, components, alpha)
 
 
-def _occlusion_maps(model: LinearModel, judge: Judge, axis: Floats) -> dict[str, RelevanceMap]:
+def _occlusion_maps(judge: Judge, axis: Floats) -> dict[str, RelevanceMap]:
     windows = cut_windows(axis.size)
-    found = occlude(model, judge.folds, axis, judge.design, judge.codes, windows)
+    found = occlude(judge.model, judge.folds, axis, judge.design, judge.codes, windows)
     centres = np.array([axis[window].mean() for window in windows])
     return {
         name: against_null(name, centres, values, signed=False, alpha=judge.alpha)

@@ -1,12 +1,16 @@
 """Maps of relevance over the channels, and how large they become when labels are shuffled.
 
 Weights say how the classifier combines channels; a large weight may only cancel noise that other channels share.
-The pattern a = Cov(X, ŷ)/Var(ŷ) says which channels move with the classifier's score (Haufe et al., NeuroImage
-87:96, 2014, equation 6, here one indicator at a time). In correlated spectra the two differ: read both.
+The pattern a ∝ Cov(X, ŷ) says which channels move with the classifier's score (Haufe et al., NeuroImage 87:96, 2014,
+equation 6, here one indicator at a time). In correlated spectra the two differ: read both.
 
-ŷ are the fitted scores, not held-out ones: only then is a = Σw/Var(ŷ) with Σ the covariance of the spectra, the
-pattern of one classifier, where held-out scores mix the five of the folds. That fitted scores follow noise is
-answered by the null: permuted labels are fitted in the same way.
+Both are defined up to a factor, and the factor matters where labelings are compared: fitted to shuffled labels the
+score varies little, so Cov(X, ŷ)/Var(ŷ) is then larger than for a real difference, and weights are longer. So the
+pattern is given per standard deviation of the score, Cov(X, ŷ)/sd(ŷ), and weights at unit length.
+
+ŷ are the fitted scores, not held-out ones: only then is a = Σw/sd(ŷ) with Σ the covariance of the spectra, the
+pattern of one classifier, where held-out scores mix those of the folds. That fitted scores follow noise is answered
+by the null: permuted labels are fitted in the same way.
 """
 
 from __future__ import annotations
@@ -51,19 +55,24 @@ def weight_and_pattern(model: LinearModel, codes: Codes, n_classes: int) -> dict
         n_classes: Number of classes.
 
     Returns:
-        d × P maps `weights` (per unit of intensity) and `pattern` (intensity per unit of score). Of two
-        classes the sign is kept: positive speaks for the second. Of several classes, the root of the sum of
-        squares over one indicator a class.
+        d × P maps `weights` (of unit length, without unit) and `pattern` (intensity per standard deviation of
+        the score). Of two classes the sign is kept: positive speaks for the second. Of several classes, the
+        root of the sum of squares over one indicator a class.
     """
     y = indicators(codes, n_classes)
     flat = y.reshape(y.shape[0], -1)
     fitted = model.hat @ flat
-    weights = model.weights(flat - fitted) / model.largest
+    weights = model.weights(flat - fitted)
+    weights *= _inverse(np.sqrt((weights**2).sum(axis=0)))
     fitted -= fitted.mean(axis=0)
-    variance = (fitted**2).sum(axis=0)
-    known = variance > np.finfo(np.float64).eps
-    pattern = model.z.T @ fitted / np.where(known, variance, 1.0) * known * model.largest
+    spread = np.sqrt((fitted**2).mean(axis=0))
+    pattern = model.z.T @ fitted * (_inverse(spread) * model.largest / y.shape[0])
     return {"weights": _over_classes(weights, y.shape), "pattern": _over_classes(pattern, y.shape)}
+
+
+def _inverse(lengths: Floats) -> Floats:
+    known = lengths > 1e-12 * lengths.max(initial=0.0)
+    return np.asarray(known / np.where(known, lengths, 1.0))
 
 
 def _over_classes(values: Floats, shape: tuple[int, ...]) -> Floats:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,7 @@ _WINDOWS = 48
 def cut_windows(d: int, *, most: int = _WINDOWS) -> list[slice]:
     """Cut d channels into at most `most` windows of nearly equal width."""
     edges = np.linspace(0, d, min(most, d) + 1).astype(int)
-    return [slice(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [slice(int(a), int(b)) for a, b in pairwise(edges)]
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,8 @@ def _components(model: LinearModel, target: Floats, components: int) -> tuple[Fl
     """VIP² of d channels and what the fit leaves of the n targets, for Q targets."""
     d = model.z.shape[1]
     importance, total = np.zeros((d, target.shape[1])), np.zeros(target.shape[1])
-    left, scores = target.copy(), []
+    left = target.copy()
+    scores: list[Floats] = []
     first = np.zeros(target.shape[1])
     for _ in range(components):
         score = model.gram @ left

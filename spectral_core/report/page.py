@@ -20,6 +20,7 @@ from spectral_core.report.band_map import band_map_html
 from spectral_core.report.findings import models_html, variants_html, verdict_name
 from spectral_core.report.markup import Markup, tag
 from spectral_core.report.opening import caveats_html, opening_html
+from spectral_core.report.relevance import relevance_html
 
 Part = Mapping[str, Any]
 
@@ -62,6 +63,7 @@ def _sections(report: Part) -> list[Markup]:
         ("figure", "", accuracy_figure_html(report)),
         ("spectra", "Spectra and regions", band_map_html(report)),
         ("caveats", "Caveats", caveats_html(report)),
+        ("relevance", "What the classifier looks at", relevance_html(report)),
         ("checks", "What was found", variants_html(report)),
         ("design", "Design", design_html(report)),
         ("models", "Models", models_html(report)),

@@ -29,6 +29,7 @@ CAUTIONS: Final[list[tuple[str, str]]] = [(entry["head"], entry["text"]) for ent
 ALWAYS_UNKNOWN: Final[list[str]] = _TEXT["always_unknown"]
 NOT_DECLARED: Final[dict[str, str]] = _TEXT["not_declared"]
 LITERATURE: Final[list[str]] = _TEXT["literature"]
+MAPS: Final[dict[str, dict[str, str]]] = _TEXT["maps"]
 
 PROBES: Final[dict[str, str]] = {
     "full": "Full spectrum",

@@ -121,7 +121,7 @@ OPEN = (
         scenario("open", "two batches far apart, real band",
                  Recipe(units=SURE, batches=2, batch_offset=3.0, band_effect=0.25), ("supported", "inconclusive"),
                  "the band is real inside both sessions; the threshold does not transfer"),
-        "With one batch to train on, every spectrum of the other lies beyond the threshold: accuracy at chance convicts "
+        "With one batch to train on, every spectrum of the other lies beyond the threshold: chance accuracy convicts "
         "as `batch_confounded` although the association inside batches is clear.",
         "Left-out batches convict only where the association inside batches is gone too."),
 )  # fmt: skip

@@ -11,9 +11,13 @@ from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from threadpoolctl import threadpool_limits
 
-from spectral_core.audit import audit_variants
+from spectral_core.audit import audit_classifier, audit_variants
 from spectral_core.audit_report import AuditReport
 from spectral_core.evidence import Settings
 from spectral_core.messages import Places
@@ -37,6 +41,7 @@ class Study:
     unit_declared: bool = True
     replicates_as_units: bool = False
     permutations: int = 199
+    pools_noise: bool = False  # judge a model that classifies the noise level of a spectrum
 
 
 @dataclass(frozen=True)
@@ -83,9 +88,23 @@ def report_on(study: Study, data: Simulated, seed: int) -> AuditReport:
     batch = data.batch if study.recipe.batches > 1 else None
     design = make_design(data.label, unit=unit if study.unit_declared else None, batch=batch)
     settings = Settings(study.permutations, 0.05, 0.05, 5, seed)
+    if study.pools_noise:
+        return audit_classifier(
+            data.x, data.label, axis=data.axis, axis_unit="cm-1", bands=study.bands, blank=study.blank, unit=unit,
+            batch=batch, estimator=noise_level_model(), n_permutations=study.permutations, n_folds=3, seed=seed,
+        )  # fmt: skip
     places = Places("cm-1", dict(study.bands), dict(study.blank))
     chains = [parse_variant(text) for text in study.variants]
     return audit_variants(data.x, data.axis, design, places, chains, settings)
+
+
+def noise_level_model() -> Pipeline:
+    """A classifier of one number: the logarithm of a spectrum's high-frequency noise."""
+    return make_pipeline(FunctionTransformer(_log_noise), LogisticRegression())
+
+
+def _log_noise(x: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    return np.asarray(np.log(np.std(np.diff(x, n=2, axis=1), axis=1, keepdims=True) + 1e-12))
 
 
 def outcome(report: AuditReport) -> Outcome:

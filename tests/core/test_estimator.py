@@ -44,7 +44,7 @@ def log_noise(x):
 
 def test_a_model_that_pools_the_noise_is_convicted_though_the_probe_sees_nothing():
     estimator = make_pipeline(FunctionTransformer(log_noise), LogisticRegression())
-    report = judged(Recipe(units=(40, 40), noise_ratio=1.0), estimator)
+    report = judged(Recipe(units=(40, 40), noise_ratio=3.0), estimator)
     assert report.verdict == "artefact" and "nuisance_sufficient" in codes(report.reasons)
     assert report.content["judged_by"] == "model"
     found = report.content["estimator"]
@@ -133,7 +133,7 @@ def test_the_same_seed_gives_the_same_report_without_a_random_state_and_with_any
 
 def test_the_random_state_of_a_splitter_inside_a_search_is_set():
     search = GridSearchCV(NearestCentroid(), {"shrink_threshold": [None, 0.5]}, cv=KFold(2, shuffle=True))
-    recipe = Recipe(units=(8, 8), channels=40)
+    recipe = Recipe(units=(30, 30), channels=40)
     first, again = (judged(recipe, search).to_dict()["variants"] for _ in range(2))
     assert first == again and search.cv.random_state is None  # the user's own is left alone
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -39,8 +39,20 @@ def test_every_level_that_a_sequential_p_can_take_is_kept():
         assert abs(np.mean(np.array(p) <= level + 1e-12) - level) <= 4 * spread
 
 
+class NearestMean(ClassifierMixin, BaseEstimator):
+    """The cheapest honest classifier."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        self.means_ = np.stack([X[y == c].mean(axis=0) for c in self.classes_])
+        return self
+
+    def predict(self, X):
+        return self.classes_[((X[:, None] - self.means_) ** 2).sum(axis=2).argmin(axis=1)]
+
+
 def test_refits_of_labels_that_mean_nothing_are_false_alarms_no_more_often_than_said():
-    sets, alarms, refits = 240, 0, Refits(NearestCentroid(), "centroid", ("a", "b"))
+    sets, alarms, refits = 300, 0, Refits(NearestMean(), "nearest mean", ("a", "b"))
     for seed in range(sets):
         rng = np.random.default_rng(seed)
         unit = np.repeat(np.arange(8), 2)
@@ -53,7 +65,7 @@ def test_refits_of_labels_that_mean_nothing_are_false_alarms_no_more_often_than_
 
         observed = value(design.codes)[0]
         alarms += sequential_test(observed, lambda i, v=value, d=drawn: v(d[:, i]), most=19, enough=3).p <= 0.1
-    assert alarms <= 24 + 4 * np.sqrt(240 * 0.1 * 0.9)
+    assert alarms <= 30 + 4 * np.sqrt(300 * 0.1 * 0.9)
 
 
 def test_margins_break_ties_and_never_overturn_an_accuracy():

@@ -153,6 +153,11 @@ def test_fortran_exponents_are_numbers() -> None:
         ("400;0.1\n401;0.2\n402;saturated\n", "row 3, column 2", "'saturated'"),
         ("nm;a\n400;n.d.\n401;0.2\n402;0.3\n", "row 2, column 2", "'n.d.'"),
         ("nm;a\n400;nan\n401;0.2\n402;0.3\n", "row 2, column 2 (a)", "'nan'"),
+        ("400;0.1;\n401;0.2;\n402;0.3;0.4;0.5\n", "row 3", "4"),
+        ("400;0.1\n#N/A;0.2\n402;0.3\n", "row 2, column 1", "'#N/A'"),
+        ("400;0.1\n#401;0.2\n402;0.3\n", "row 2, column 1", "'#401'"),
+        ("nm;a\nlost;0.1\n401;0.2\n402;0.3\n", "row 2, column 1", "'lost'"),
+        ("nm;a\n3\n401;0.2\n402;0.3\n403;0.3\n", "row 2", "1"),
         ("400;0.1\n401;1_0\n402;0.3\n", "row 2, column 2", "'1_0'"),
         ("400;0.1\n401;٣\n402;0.3\n", "row 2, column 2", "'٣'"),
         ("label;400;402;404\nA;0.1;0.2;x\nB;0.3;0.1;0.2\n", "row 2, column 4 (404)", "'x'"),
@@ -220,7 +225,7 @@ def test_a_text_without_a_table_is_refused(text: str) -> None:
 
 
 def test_an_excitation_emission_matrix_is_never_taken_for_spectra() -> None:
-    matrix = "\t200\t210\t220\n300\t1.5\t2.5\t3.5\n302\t1.5\t2.0\t3.5\n304\t1.0\t2.5\t3.0\n"
+    matrix = "\t200\t210\t220\t230\t240\n300\t1.5\t2.5\t3.5\t1\t2\n302\t1.5\t2.0\t3.5\t2\t1\n"
     for text in (matrix, "F1" + matrix, "Wavelength" + matrix, "0" + matrix, "EX/EM" + matrix):
         assert "matrix" in refusal(text)
     assert "one axis for all" in refusal("nm,a,nm,b\n400,1,400,2\n401,1,401,2\n")
@@ -266,6 +271,19 @@ def test_names_of_samples_are_no_quantities() -> None:
     names = ["dark", "milk", "white"]
     dataset = read("nm;dark;milk;white\n400;1;2;3.5\n401;3;2;1.5\n", intensity_unit="absorbance")
     assert list(dataset["spectrum"].values) == names
+
+
+def test_labels_may_look_like_comments_and_comments_may_stand_between_rows() -> None:
+    text = "sample;400;402;404\n#1;0.1;0.2;0.15\n# lamp changed\n>5 mg;0.3;0.2;0.1\n"
+    dataset = read(text)
+    assert list(dataset["sample_name"].values) == ["#1", ">5 mg"]
+    np.testing.assert_array_equal(read("# nm, a\n400, 0.5\n# note\n401, 0.25\n")["intensity"], [[0.5, 0.25]])
+
+
+def test_samples_may_be_numbered() -> None:
+    for numbers in ("1;2;3", "12;7;33"):
+        dataset = read(f"nm;{numbers}\n400;0.1;0.2;0.3\n401;0.2;0.3;0.1\n")
+        assert list(dataset["spectrum"].values) == numbers.split(";")
 
 
 def test_spectra_of_one_name_are_refused() -> None:

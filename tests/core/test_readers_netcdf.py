@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import warnings
@@ -183,19 +184,20 @@ def test_a_zarr_folder_is_one_source_and_its_files_are_none(tmp_path: Path) -> N
 GOOD = netcdf_bytes(spectra(n=2, d=5))
 
 
-@given(st.data())
-@settings(max_examples=60, deadline=None)
-def test_a_damaged_netcdf_file_raises_nothing_but_our_errors(data: st.DataObject) -> None:
-    damaged = bytearray(GOOD)
-    for _ in range(data.draw(st.integers(1, 4))):
-        at = data.draw(st.integers(8, len(damaged) - 1))
-        damaged[at : at + 2] = data.draw(st.binary(max_size=2))
-    damaged = damaged[: data.draw(st.integers(9, len(damaged)))]
-    try:
-        dataset = read_netcdf(bytes(damaged), axis_unit="nm", intensity_unit="", where="a.nc")
-    except OffbandError:
-        return
-    assert np.isfinite(dataset["intensity"]).all()
+@given(st.integers(9, len(GOOD) - 1))
+@settings(max_examples=100, deadline=None)
+def test_a_netcdf_file_that_was_cut_off_is_refused(length: int) -> None:
+    with pytest.raises(ReadError, match="damage"):
+        read_netcdf(GOOD[:length], axis_unit="nm", intensity_unit="", where="a.nc")
+
+
+# h5netcdf leaves half a file object behind, whose end pytest would report
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("at", range(8, 96, 4))
+def test_a_damaged_superblock_raises_nothing_but_our_errors(at: int) -> None:
+    damaged = GOOD[:at] + bytes(byte ^ 0xA5 for byte in GOOD[at : at + 4]) + GOOD[at + 4 :]
+    with contextlib.suppress(OffbandError):
+        read_netcdf(damaged, axis_unit="nm", intensity_unit="", where="a.nc")
 
 
 @pytest.fixture(scope="module")

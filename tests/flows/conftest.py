@@ -83,6 +83,7 @@ def _write_study(
     classes: Sequence[str] = ("north", "south"),
     offset: float = 0.0,
     spectra: int = 24,
+    tracking: str = "",
 ) -> Path:
     """Write a study of spectra of 60 channels, 400–990 nm, with noise of 0.01.
 
@@ -91,7 +92,8 @@ def _write_study(
         replace: Texts of the study file to replace by others.
         classes: Labels, in turn.
         spectra: How many, each a unit of its own.
-        offset: Added to every channel of the second class: an artefact that blanks see.
+        offset: Added to every channel of the last class: an artefact that blanks see.
+        tracking: MLflow's URI, in an experiment named after the folder; "" for the default.
     """
     rng = np.random.default_rng(5)
     inbox = folder / "inbox"
@@ -109,5 +111,7 @@ def _write_study(
     for old, new in replace:
         assert old in text
         text = text.replace(old, new)
+    if tracking:
+        text += f'\n[tracking]\nuri = "{tracking}"\nexperiment = "{folder.name}"\n'
     (folder / "study.toml").write_text(text)
     return folder / "study.toml"

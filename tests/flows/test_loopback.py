@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -56,4 +55,4 @@ def test_a_run_talks_to_nobody_but_itself(tmp_path: Path, write_study: Callable[
     assert len(processes) >= 2, "the guard did not sit in both the command and its server"
     assert {f"{event} {host}" for _, event, host in seen if host not in LOOPBACK} == set()
     assert not (tmp_path / "mlruns").exists()
-    assert os.listdir(tmp_path / "empty home") == [".prefect"]
+    assert [path.name for path in (tmp_path / "empty home").iterdir()] == [".prefect"]

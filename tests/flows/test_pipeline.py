@@ -23,9 +23,15 @@ pytestmark = [
 ]
 
 
-def _mlflow_runs(folder: Path) -> tuple[list[Run], list[Run]]:
-    client = MlflowClient(f"sqlite:///{folder / 'results' / 'mlflow.db'}")
-    experiment = client.get_experiment_by_name("small")
+@pytest.fixture(scope="module")
+def tracking(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Give one database for the tests that need no fresh one: making its tables takes seconds."""
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+
+
+def _mlflow_runs(uri: str, experiment_name: str) -> tuple[list[Run], list[Run]]:
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name(experiment_name)
     assert experiment is not None
     runs = list(client.search_runs([experiment.experiment_id]))
     parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
@@ -62,7 +68,7 @@ def test_an_artefact_in_the_blank_goes_from_files_to_verdict(
         (variant, model) for variant in ("raw", "snv") for model in ("ridge", "k-nn")
     }
 
-    parents, children = _mlflow_runs(tmp_path)
+    parents, children = _mlflow_runs(f"sqlite:///{tmp_path}/results/mlflow.db", "small")
     (parent,) = parents
     assert parent.data.tags["offband.verdict"] == "artefact"
     assert parent.data.tags["offband.archive_snapshot"] == snapshot
@@ -103,6 +109,9 @@ def test_an_artefact_in_the_blank_goes_from_files_to_verdict(
     assert judged.status == 1
     assert judged.document["verdict"] == "artefact"
     assert offband("audit", study, "--fail-unless", "artefact").status == 0
+    audited_again = json.loads(Path(told["report_json"]).read_text(encoding="utf-8"))
+    assert audited_again["models"] == report["models"]
+    assert audited_again["provenance"]["command"] == f"offband audit {study} --snapshot {snapshot}"
 
 
 def test_bad_files_go_to_quarantine_and_the_rest_goes_on(
@@ -130,9 +139,14 @@ def test_bad_files_go_to_quarantine_and_the_rest_goes_on(
     ],
 )
 def test_what_only_the_spectra_show_is_refused_as_clearly_and_the_run_is_marked_failed(
-    offband: Offband, write_study: WriteStudy, tmp_path: Path, how: dict[str, Any], words: list[str]
+    offband: Offband,
+    write_study: WriteStudy,
+    tmp_path: Path,
+    tracking: str,
+    how: dict[str, Any],
+    words: list[str],
 ) -> None:
-    study = write_study(tmp_path, **how)
+    study = write_study(tmp_path, tracking=tracking, **how)
     answer = offband("run", study)
     assert answer.status == 2, answer.err
     assert answer.out == ""
@@ -142,7 +156,7 @@ def test_what_only_the_spectra_show_is_refused_as_clearly_and_the_run_is_marked_
     for word in ("expected", "found", *words):
         assert word in refusal
 
-    parents, _ = _mlflow_runs(tmp_path)
+    parents, _ = _mlflow_runs(tracking, tmp_path.name)
     (parent,) = parents
     assert parent.info.status == "FAILED"
     assert words[0] in parent.data.tags["offband.error"]
@@ -152,8 +166,7 @@ def test_a_tracking_server_that_does_not_answer_is_told_in_one_message(
     offband: Offband, write_study: WriteStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    study = write_study(tmp_path)
-    study.write_text(study.read_text() + '\n[tracking]\nuri = "http://127.0.0.1:9"\n')
+    study = write_study(tmp_path, tracking="http://127.0.0.1:9")
     answer = offband("run", study)
     assert answer.status == 2, answer.err
     assert "Traceback" not in answer.err
@@ -161,9 +174,9 @@ def test_a_tracking_server_that_does_not_answer_is_told_in_one_message(
 
 
 def test_a_failure_that_is_nobodys_input_is_status_1_without_a_traceback(
-    offband: Offband, write_study: WriteStudy, tmp_path: Path
+    offband: Offband, write_study: WriteStudy, tmp_path: Path, tracking: str
 ) -> None:
-    study = write_study(tmp_path)
+    study = write_study(tmp_path, tracking=tracking)
     assert offband("ingest", study).status == 0
     (tmp_path / "archive" / "variants").write_text("a file where a folder has to be")
     answer = offband("run", study, "--json")
