@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -31,7 +33,7 @@ def prefect_session(terminal: Terminal, study: Study) -> Iterator[None]:
     with ExitStack() as stack:
         if PREFECT_API_URL.value() is None:
             terminal.say("Starting a Prefect server for this run …")
-            _start_own_server()
+            _start_own_server(silent=not terminal.verbose)
             # nobody listens to heartbeats there, and each flow waits a second for its last one
             stack.enter_context(temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}))
         else:
@@ -49,7 +51,10 @@ def _check_server() -> None:
             raise ConnectionError(f"{finding.topic}: {finding.found}. {finding.remedy}")
 
 
-def _start_own_server() -> None:
+def _start_own_server(*, silent: bool) -> None:
+    if silent:
+        # read by the server when it starts; this process has read it
+        os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
     with ThreadPoolExecutor(max_workers=1) as beside:
         started = beside.submit(_reach_server)
         import flows.pipeline  # noqa: F401
@@ -57,6 +62,10 @@ def _start_own_server() -> None:
 
 
 def _reach_server() -> None:
+    # The server inherits this thread's mask: Ctrl-C reaches us alone, and the run is still reported as interrupted.
+    # Were the server to die first, Prefect would wait for it for minutes.
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     with get_client(sync_client=True) as client:
         client.hello().raise_for_status()
 

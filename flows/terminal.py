@@ -62,6 +62,8 @@ class Terminal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._progress.stop()
+        if isinstance(error, KeyboardInterrupt):
+            self.say("offband: interrupted; what was archived stays, and the next run goes on from there")
         if isinstance(error, OffbandError):
             self._refuse(error)
             raise typer.Exit(BAD_INPUT) from None

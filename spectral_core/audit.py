@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,19 +11,17 @@ import numpy.typing as npt
 from spectral_core.audit_report import AuditReport, Subject, VariantReport, report_on
 from spectral_core.caveats import explain_caveats
 from spectral_core.checks import list_checks
-from spectral_core.controls.batch import examine_batches, fewest_permutations
-from spectral_core.controls.blocks import Blocks, make_blocks
-from spectral_core.controls.leakage import examine_replicates
-from spectral_core.controls.nuisance import scalar_aucs
+from spectral_core.controls.blocks import make_blocks
 from spectral_core.errors import AuditError
-from spectral_core.evidence import Answer, Fit, Labelings, Settings, adjust, ask, differences, fit_block
+from spectral_core.evidence import Settings
+from spectral_core.examination import Progress, draw_labelings, examine_variants
 from spectral_core.messages import Places
 from spectral_core.preprocessing import Chain, parse_variant
 from spectral_core.reasons import explain_reasons
 from spectral_core.regions import Intervals, Mask, locate_regions, off_band_mask
 from spectral_core.spectra import canonical_axis_unit, check_axis, check_finite
-from spectral_core.splits import Design, count_permutations, make_design, permuted_codes, unit_folds
-from spectral_core.verdict import Case, VariantEvidence, judge, overall
+from spectral_core.splits import Design, make_design
+from spectral_core.verdict import Case, judge, overall
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
     from spectral_core.study import Study
 
 Floats = npt.NDArray[np.float64]
-Progress = Callable[[int, int], None]
 
 
 def audit_classifier(
@@ -158,9 +155,9 @@ def audit_variants(
     is about it, or where it is more accurate than the probe by more than delta.
     """
     regions = locate_regions(axis, axis_unit=places.axis_unit, bands=places.bands, blanks=places.blanks)
-    labelings = _labelings(design, settings)
+    labelings = draw_labelings(design, settings)
     blocks = {str(chain): make_blocks(x, regions, places.bands, chain) for chain in chains}
-    cases = _cases(blocks, design, labelings, settings, progress)
+    cases = examine_variants(blocks, design, labelings, places, settings, progress=progress)
     probes = [_report_on_variant(case, places) for case in cases]
     subject = Subject.of(x, axis, design, places, regions)
     if not models:
@@ -179,58 +176,6 @@ def audit_variants(
     return report.with_content(**models_content(probes, audited))
 
 
-def _cases(
-    blocks: Mapping[str, Blocks],
-    design: Design,
-    labelings: Labelings,
-    settings: Settings,
-    progress: Progress | None,
-) -> list[Case]:
-    folds = unit_folds(design, k=settings.n_folds, seed=settings.seed)
-    answers: dict[tuple[str, str], Answer] = {}
-    anywhere, within, fits = {}, {}, {}
-    jobs = [(variant, name) for variant, found in blocks.items() for name in found.by_name]
-    for done, (variant, name) in enumerate(jobs):
-        block = blocks[variant].by_name[name]
-        fit = fit_block(block.matrix, block.n_channels)
-        answer, statistics, statistics_within = ask(
-            fit, design, labelings, folds, alpha=settings.alpha, note=block.note
-        )  # fmt: skip
-        answers[variant, name], anywhere[variant, name] = answer, statistics
-        if statistics_within is not None:
-            within[variant, name] = statistics_within
-        if name == "full":
-            fits[variant] = fit
-        if progress is not None:
-            progress(done + 1, len(jobs))
-    adjusted = adjust(answers, anywhere, within)
-    return [
-        Case(_evidence(variant, fits[variant], adjusted, found, design, labelings, settings), design, settings)
-        for variant, found in blocks.items()
-    ]
-
-
-def _evidence(
-    variant: str,
-    fit: Fit,
-    adjusted: Mapping[tuple[str, str], Answer],
-    blocks: Blocks,
-    design: Design,
-    labelings: Labelings,
-    settings: Settings,
-) -> VariantEvidence:
-    answers = {name: answer for (v, name), answer in adjusted.items() if v == variant}
-    return VariantEvidence(
-        variant,
-        answers,
-        differences(design, answers, alpha=settings.alpha),
-        examine_replicates(fit, answers["full"], design, settings),
-        examine_batches(fit, design, labelings, settings),
-        scalar_aucs(blocks.scalars, design.codes, len(design.classes)),
-        blocks.nuisance_on,
-    )
-
-
 def _channels(chain: Chain, spectrum: npt.NDArray[np.floating], axis: Floats, places: Places) -> dict[str, Mask]:
     """Find the channels of each region among those that the chain leaves."""
     left = chain.apply(spectrum, axis)[1]
@@ -245,15 +190,6 @@ def _report_on_variant(case: Case, places: Places, *, judged_by: str = "probe") 
     reasons = explain_reasons(judgement, case, places)
     caveats = explain_caveats(case, places, reasons=judgement.codes)
     return VariantReport(case, judgement.verdict, reasons, caveats, list_checks(case), judged_by)
-
-
-def _labelings(design: Design, settings: Settings) -> Labelings:
-    def drawn(within_batch: bool) -> npt.NDArray[np.intp]:
-        permuted = permuted_codes(design, n=settings.n_permutations, seed=settings.seed, within_batch=within_batch)
-        return np.column_stack([design.codes, permuted])
-
-    enough = count_permutations(design, within_batch=True) >= fewest_permutations(settings.alpha)
-    return Labelings(drawn(False), drawn(True) if design.batch_declared and enough else None)
 
 
 def _matrix(x: Any, axis: npt.ArrayLike) -> tuple[npt.NDArray[np.floating], Floats]:

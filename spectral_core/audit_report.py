@@ -64,6 +64,7 @@ class VariantReport:
             "random_folds": _accuracy(leakage.random_folds) if leakage else None,
             "differences": {name: found.to_dict() for name, found in evidence.differences.items()},
             "checks": [check.to_dict() for check in self.checks],
+            "relevance": evidence.relevance.to_dict() if evidence.relevance else None,
         }
 
 

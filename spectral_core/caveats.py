@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from spectral_core.messages import Message, Places, best_scalars, bounds, probability, reached
+from spectral_core.relevance import explain_relevance_off_band, relevance_is_off_band
 from spectral_core.verdict import Case
 
 
@@ -19,6 +20,11 @@ def caveat_codes(case: Case, *, reasons: tuple[str, ...]) -> Iterator[str]:
     yield from _differences(case)
     if case.evidence.batch is not None and case.evidence.batch.predicted_p <= case.settings.alpha:
         yield "batch_predictable"
+    relevance = case.evidence.relevance
+    if relevance is not None and relevance_is_off_band(
+        relevance, above_chance=case.above_chance, alpha=case.settings.alpha
+    ):
+        yield "relevance_off_band"
     if case.design.n <= case.full.rank + 1:
         yield "capacity_saturated"
     if "blank" not in case.evidence.answers:
@@ -116,12 +122,18 @@ def _blank_undeclared(case: Case, places: Places) -> str:
     )
 
 
+def _relevance_off_band(case: Case, places: Places) -> str:
+    relevance = case.evidence.relevance
+    return explain_relevance_off_band(relevance) if relevance is not None else ""
+
+
 _SENTENCES: Mapping[str, Callable[[Case, Places], str]] = {
     "off_band_signal": _off_band_signal,
     "blank_signal": _blank_signal,
     "nuisance_signal": _nuisance_signal,
     "bands_insufficient": _bands_insufficient,
     "preprocessing_carried": _preprocessing_carried,
+    "relevance_off_band": _relevance_off_band,
     "batch_predictable": _batch_predictable,
     "capacity_saturated": _capacity_saturated,
     "accuracy_optimistic": _accuracy_optimistic,

@@ -49,6 +49,7 @@ def _controls(case: Case) -> Iterator[Check]:
     yield _block(case, "blank", "blank", "Do the declared blanks do as well?")
     where = case.evidence.nuisance_on
     yield _block(case, "nuisance", "nuisance", f"Do chemistry-free scalars of {where} do as well?")
+    yield _band_agreement(case)
     yield _capacity(case)
 
 
@@ -135,6 +136,15 @@ def _carried(case: Case) -> Check:
         "preprocessing_carried", case.evidence.variant, question, True, text,
         {"after_minus_before": found.to_dict()},
     )  # fmt: skip
+
+
+def _band_agreement(case: Case) -> Check:
+    question = "Does the classifier look at the declared bands?"
+    relevance, variant = case.evidence.relevance, case.evidence.variant
+    if relevance is None or not relevance.agreement:
+        why = "too many spectra for maps" if relevance is None else "no band was declared, or the bands cover all"
+        return Check("band_agreement", variant, question, False, f"Not asked: {why}.")
+    return Check("band_agreement", variant, question, True, str(relevance), dict(vars(relevance.agreement["pattern"])))
 
 
 def _capacity(case: Case) -> Check:

@@ -7,18 +7,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
+from spectral_core.controls.blocks import Block
 from spectral_core.inference import (
     Estimate,
     balanced_mean,
-    class_weights,
     credit,
     holm_between_groups,
     permutation_p,
     step_down_max_t,
 )  # fmt: skip
-from spectral_core.probe import centred_gram, choose_penalty, hat_matrix, held_out_margins
+from spectral_core.probe import Probe
 from spectral_core.splits import Codes, Design
 
 Floats = npt.NDArray[np.float64]
@@ -70,25 +69,8 @@ class Answer:
     note: str
 
 
-@dataclass(frozen=True)
-class Fit:
-    """The label-free half of a probe: its hat matrix and numerical rank."""
-
-    hat: Floats
-    rank: int
-    n_channels: int
-
-
-def fit_block(matrix: npt.NDArray[np.floating], n_channels: int) -> Fit:
-    """Prepare the probe for one block; all-equal rows give the classifier that knows nothing."""
-    with threadpool_limits(limits=1 if matrix.size < 4_000_000 else None):
-        gram = centred_gram(matrix)
-        ridge, rank = choose_penalty(gram)
-        return Fit(hat_matrix(gram, ridge), rank, n_channels)
-
-
 def ask(
-    fit: Fit, design: Design, labelings: Labelings, folds: Sequence[Codes], *, alpha: float, note: str = ""
+    probe: Probe, block: Block, design: Design, labelings: Labelings, folds: Sequence[Codes], *, alpha: float
 ) -> tuple[Answer, Floats, Floats | None]:
     """Classify one block under all labelings.
 
@@ -97,28 +79,21 @@ def ask(
         anywhere and within batches.
     """
     n_classes = len(design.classes)
-    margins = held_out_margins(fit.hat, labelings.anywhere, folds, n_classes)
-    anywhere = statistic(design, labelings.anywhere, margins)
-    held_out = credit(margins[:, 0], n_classes)
+    found = probe.judge(labelings.anywhere, folds, n_classes)
+    held_out = credit(found.margins, n_classes)
     recall = {c: float(held_out[design.codes == i].mean()) for i, c in enumerate(design.classes)}
     within, gain, p_within = None, None, float("nan")
     accuracy = balanced_mean(design, held_out, alpha=alpha)
     if labelings.within_batch is not None:
-        margins = held_out_margins(fit.hat, labelings.within_batch, folds, n_classes)
-        within = statistic(design, labelings.within_batch, margins)
+        inside = probe.judge(labelings.within_batch, folds, n_classes)
+        within = inside.statistic
         p_within = permutation_p(float(within[0]), within[1:])
-        chance = statistic(design, labelings.within_batch, credit(margins, n_classes))[1:].mean()
-        gain = accuracy.shifted(-float(chance))
-    p = permutation_p(float(anywhere[0]), anywhere[1:])
+        gain = accuracy.shifted(-float(inside.accuracy[1:].mean()))
+    p = permutation_p(float(found.statistic[0]), found.statistic[1:])
     answer = Answer(
-        fit.n_channels, fit.rank, accuracy, recall, held_out, p, p, p_within, p_within, gain, note
+        block.n_channels, probe.rank, accuracy, recall, held_out, p, p, p_within, p_within, gain, block.note
     )  # fmt: skip
-    return answer, anywhere, within
-
-
-def statistic(design: Design, codes: Codes, values: Floats) -> Floats:
-    """Average values over classes of class means, for each labeling (n × P codes and values)."""
-    return np.asarray((class_weights(design, codes) * values).sum(axis=0))
+    return answer, found.statistic, within
 
 
 def adjust(

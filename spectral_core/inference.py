@@ -49,6 +49,11 @@ def class_weights(design: Design, codes: Codes) -> Floats:
     return np.asarray(np.take_along_axis(weights, codes, axis=0))
 
 
+def class_means(design: Design, codes: Codes, values: Floats) -> Floats:
+    """Average values over classes of class means, for each labeling (n × P codes and values)."""
+    return np.asarray((class_weights(design, codes) * values).sum(axis=0))
+
+
 def credit(margin: Floats, n_classes: int) -> Floats:
     """Turn margins into credit for a correct class: 1 or 0, and 1/C on the border."""
     return np.asarray(np.where(margin > 0, 1.0, np.where(margin == 0, 1.0 / n_classes, 0.0)))

@@ -91,8 +91,8 @@ def _too_few_units(case: Case, places: Places) -> str:
     return (
         f"Class {least[1]!r} has {least[0]} independent unit{'s' * (least[0] != 1)} and the labels admit "
         f"{count_permutations(case.design):.3g} distinct permutations; intervals and tests need at least "
-        f"{FEWEST_UNITS} units a class and {fewest_permutations(case.settings.alpha):.0f} permutations. Measure more specimens; "
-        "more spectra of the same ones do not help."
+        f"{FEWEST_UNITS} units a class and {fewest_permutations(case.settings.alpha):.0f} permutations. "
+        "Measure more specimens; more spectra of the same ones do not help."
     )
 
 

@@ -32,10 +32,10 @@ class TrainedModel:
     Attributes:
         model: The model.
         variant: Text of the per-spectrum chain.
-        predictions: Out-of-fold class codes (n) under "unit_folds" and "random_folds".
-        folds: Number of the fold that held each spectrum out, under the same two names.
-        balanced_accuracy: Under "unit_folds" and "random_folds" on all channels; under unit folds on "bands",
-            "off_band" and "blank", as far as declared. Chance is one over the number of classes.
+        predictions: Out-of-fold class codes (n) under "unit_folds" and "random_folds"; under unit folds also
+            on each region that was given.
+        folds: Number of the fold that held each spectrum out, under "unit_folds" and "random_folds".
+        balanced_accuracy: Of each of `predictions`. Chance is one over the number of classes.
         recall: Class name to the share of its spectra predicted right under unit folds.
         permutations: Number of label permutations behind `p_association`.
         p_association: Share of permutations, the observed labels counted in, whose balanced accuracy under
@@ -66,8 +66,8 @@ class TrainedModel:
         """Give one row a spectrum: id, label, and for both kinds of folds the prediction and the fold."""
         names = np.asarray(design.classes)
         columns: dict[str, object] = {"spectrum_id": list(spectrum_ids), "label": names[design.codes]}
-        for kind, codes in self.predictions.items():
-            columns |= {f"predicted_{kind}": names[codes], f"fold_{kind}": self.folds[kind]}
+        for kind, fold in self.folds.items():
+            columns |= {f"predicted_{kind}": names[self.predictions[kind]], f"fold_{kind}": fold}
         return pd.DataFrame(columns)
 
     def __str__(self) -> str:
@@ -145,22 +145,22 @@ def train(
     units, mixed = unit_folds(design, k=folds, seed=seed), random_folds(design, k=folds, seed=seed)
     with threadpool_limits(1 if min(full.shape) < _SMALL else None), _named(where):
         pipeline, fit_seconds = _fit(model, full, design, seed)
-        compact = _compact(full, model)
+        compact = compact_coordinates(full, model)
 
         def held_out(x: Floats, folds: Sequence[Codes]) -> Codes:
             return _out_of_fold(model, x, design.codes, folds, seed)
 
         together = held_out(compact, units)
-        predicted = {
+        by_region = {name: held_out(compact_coordinates(x, model), units) for name, x in parts.items()}
+        predicted = by_region | {
             "unit_folds": together,
             "random_folds": held_out(compact, mixed) if design.has_replicates else together,
         }
-        by_region = {name: held_out(_compact(x, model), units) for name, x in parts.items()}
         relabelled = permuted_codes(design, n=permutations, seed=seed).T
         null = Parallel(n_jobs=workers, max_nbytes=None)(
             delayed(_accuracy)(model, compact, codes, units, seed) for codes in relabelled
         )
-    accuracy = {name: balanced_accuracy(design.codes, p) for name, p in (predicted | by_region).items()}
+    accuracy = {name: balanced_accuracy(design.codes, p) for name, p in predicted.items()}
     reached = sum(value >= accuracy["unit_folds"] - 1e-12 for value in null)
     return TrainedModel(
         model=model,
@@ -211,7 +211,7 @@ def _out_of_fold(model: Model, x: Floats, codes: Codes, folds: Sequence[Codes], 
     return predicted
 
 
-def _compact(x: Floats, model: Model) -> Floats:
+def compact_coordinates(x: Floats, model: Model) -> Floats:
     """Give n spectra of d > n channels n coordinates with the same distances, where the model sees no more.
 
     With centred Xᵀ = QR, the rows of Rᵀ are those of X in the orthonormal basis Q: turned, not changed.

@@ -10,6 +10,7 @@ from spectral_core.controls.batch import BatchEvidence, fewest_permutations
 from spectral_core.controls.leakage import LeakageEvidence
 from spectral_core.evidence import Answer, Settings
 from spectral_core.inference import Estimate
+from spectral_core.relevance import RelevanceReport
 from spectral_core.splits import Design, count_permutations
 
 FEWEST_UNITS = 5
@@ -21,7 +22,7 @@ class VariantEvidence:
     """All evidence on one variant.
 
     `answers` by block name; `differences` by "a − b"; `scalar_aucs` of the nuisance scalars taken on
-    `nuisance_on`.
+    `nuisance_on`; `relevance` what the probe looks at (None where there are too many spectra for maps).
     """
 
     variant: str
@@ -31,6 +32,7 @@ class VariantEvidence:
     batch: BatchEvidence | None
     scalar_aucs: Mapping[str, float]
     nuisance_on: str
+    relevance: RelevanceReport | None
 
 
 @dataclass(frozen=True)

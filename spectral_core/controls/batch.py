@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats.contingency import association
 
-from spectral_core.evidence import Fit, Labelings, Settings, statistic
+from spectral_core.evidence import Labelings, Settings
 from spectral_core.inference import Estimate, balanced_mean, credit, permutation_p
-from spectral_core.probe import held_out_margins
+from spectral_core.probe import Probe
 from spectral_core.splits import (
     Codes,
     Design,
@@ -68,21 +68,21 @@ def fewest_permutations(alpha: float) -> float:
     return 20.0 / alpha
 
 
-def examine_batches(fit: Fit, design: Design, labelings: Labelings, settings: Settings) -> BatchEvidence | None:
+def examine_batches(probe: Probe, design: Design, labelings: Labelings, settings: Settings) -> BatchEvidence | None:
     """Examine the batches of one variant; None where none were declared."""
     if not design.batch_declared:
         return None
     admissible = count_permutations(design, within_batch=True)
     left_out = None
     if labelings.within_batch is not None:
-        left_out = leave_batches_out(fit, design, labelings.within_batch, settings)
-    predicted, p = _predict_batch(fit, design, settings)
+        left_out = leave_batches_out(probe, design, labelings.within_batch, settings)
+    predicted, p = _predict_batch(probe, design, settings)
     return BatchEvidence(cramers_v(design), admissible, left_out is None, left_out, predicted, p)
 
 
-def leave_batches_out(fit: Fit, design: Design, labelings: Codes, settings: Settings) -> LeftOut | None:
+def leave_batches_out(probe: Probe, design: Design, labelings: Codes, settings: Settings) -> LeftOut | None:
     """Train on all other batches, classify the one left out; None if that leaves a class untrained."""
-    held, judged = _batch_folds_without_shared_units(design, settings)
+    held, judged = batch_folds_apart(design, settings)
     every = set(range(len(design.classes)))
     usable = [i for i, fold in enumerate(held) if set(np.delete(design.codes, fold).tolist()) == every]
     rows = np.sort(np.concatenate([judged[i] for i in usable])) if usable else np.empty(0, dtype=np.intp)
@@ -90,12 +90,13 @@ def leave_batches_out(fit: Fit, design: Design, labelings: Codes, settings: Sett
         return None
     held, judged = [held[i] for i in usable], [judged[i] for i in usable]
     n_classes = len(design.classes)
-    margins = held_out_margins(fit.hat, labelings, held, n_classes, judged=judged)[rows]
+    found = probe.judge(labelings, held, n_classes, judged=judged)
     part = design.subset(rows)
-    values = statistic(part, labelings[rows], margins)
-    accuracy = balanced_mean(part, credit(margins[:, 0], n_classes), alpha=settings.alpha)
+    accuracy = balanced_mean(part, credit(found.margins[rows], n_classes), alpha=settings.alpha)
     n_batches = int(np.unique(part.batch).size)
-    return LeftOut(accuracy, permutation_p(float(values[0]), values[1:]), n_batches, _units_cross(design))
+    return LeftOut(
+        accuracy, permutation_p(float(found.statistic[0]), found.statistic[1:]), n_batches, _units_cross(design)
+    )
 
 
 def _units_cross(design: Design) -> bool:
@@ -103,7 +104,7 @@ def _units_cross(design: Design) -> bool:
     return bool(pairs.shape[1] > design.n_units)
 
 
-def _batch_folds_without_shared_units(design: Design, settings: Settings) -> tuple[list[Codes], list[Codes]]:
+def batch_folds_apart(design: Design, settings: Settings) -> tuple[list[Codes], list[Codes]]:
     """What to hold out and what of it to judge: a batch, and with it its judged units' other spectra."""
     batches = batch_folds(design)
     if not _units_cross(design):
@@ -119,7 +120,7 @@ def _batch_folds_without_shared_units(design: Design, settings: Settings) -> tup
     return held, judged
 
 
-def _predict_batch(fit: Fit, design: Design, settings: Settings) -> tuple[Estimate, float]:
+def _predict_batch(probe: Probe, design: Design, settings: Settings) -> tuple[Estimate, float]:
     """Classify the batch instead of the class, permuting batches between units of one class."""
     swapped = replace(
         design, codes=design.batch, classes=design.batches, batch=design.codes, batches=design.classes
@@ -127,7 +128,6 @@ def _predict_batch(fit: Fit, design: Design, settings: Settings) -> tuple[Estima
     folds: Sequence[Codes] = unit_folds(design, k=settings.n_folds, seed=settings.seed)
     drawn = permuted_codes(swapped, n=_PREDICTABLE_PERMUTATIONS, seed=settings.seed, within_batch=True)
     labelings: npt.NDArray[np.intp] = np.column_stack([swapped.codes, drawn])
-    margins = held_out_margins(fit.hat, labelings, folds, len(swapped.classes))
-    values = statistic(swapped, labelings, margins)
-    accuracy = balanced_mean(swapped, credit(margins[:, 0], len(swapped.classes)), alpha=settings.alpha)
-    return accuracy, permutation_p(float(values[0]), values[1:])
+    found = probe.judge(labelings, folds, len(swapped.classes))
+    accuracy = balanced_mean(swapped, credit(found.margins, len(swapped.classes)), alpha=settings.alpha)
+    return accuracy, permutation_p(float(found.statistic[0]), found.statistic[1:])

@@ -30,10 +30,12 @@ class Blocks:
     """The blocks of one variant by name, and the nuisance scalars behind the block `nuisance`.
 
     Names: full, bands, off_band, off_band_after (preprocessed before cropping), blank, nuisance. What was not
-    declared or holds no channel is absent. `nuisance_on` says where the scalars were taken.
+    declared or holds no channel is absent. `axis` is that of `full`; `nuisance_on` says where the scalars
+    were taken.
     """
 
     by_name: dict[str, Block]
+    axis: Floats
     scalars: Scalars
     nuisance_on: str
 
@@ -70,7 +72,7 @@ def make_blocks(
     scalars = nuisance_scalars(x, regions.axis, {k: m for k, m in places.items() if m.any()})
     if scalars.names:
         blocks["nuisance"] = Block(scalars.values, sum(int(m.sum()) for m in places.values()))
-    return Blocks(blocks, scalars, "the blanks" if on_blanks else "off-band")
+    return Blocks(blocks, axis, scalars, "the blanks" if on_blanks else "off-band")
 
 
 def _cropped(x: npt.NDArray[np.floating], regions: Regions, name: str, mask: Mask, chain: Chain) -> dict[str, Block]:

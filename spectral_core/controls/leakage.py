@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spectral_core.evidence import Answer, Fit, Settings
+from spectral_core.evidence import Answer, Settings
 from spectral_core.inference import Estimate, balanced_mean, credit
-from spectral_core.probe import held_out_margins
+from spectral_core.probe import Probe
 from spectral_core.splits import Design, random_folds
 
 
@@ -18,13 +18,13 @@ class LeakageEvidence:
     optimism: Estimate
 
 
-def examine_replicates(fit: Fit, full: Answer, design: Design, settings: Settings) -> LeakageEvidence | None:
+def examine_replicates(probe: Probe, full: Answer, design: Design, settings: Settings) -> LeakageEvidence | None:
     """Compare both kinds of folds on the same spectra; None where no unit has replicates."""
     if not design.has_replicates:
         return None
     n_classes = len(design.classes)
     folds = random_folds(design, k=settings.n_folds, seed=settings.seed)
-    margins = held_out_margins(fit.hat, design.codes[:, None], folds, n_classes)
+    margins = probe.margins(design.codes[:, None], folds, n_classes)
     random = credit(margins[:, 0], n_classes)
     return LeakageEvidence(
         balanced_mean(design, random, alpha=settings.alpha),

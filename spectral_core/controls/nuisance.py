@@ -32,9 +32,10 @@ def nuisance_scalars(x: npt.NDArray[np.floating], axis: Floats, regions: Mapping
     """Compute scalars of each region and standardise them over the spectra, blind to labels.
 
     Per contiguous run of channels: mean intensity and norm, and with at least 8 channels also the
-    high-frequency noise (median absolute second difference, in standard deviations of white noise), slope and
-    curvature of a least-squares parabola, and the share of spiking channels. Noise and norm enter as
-    logarithms. Scalars that do not vary are left out.
+    high-frequency noise (standard deviation of the second difference, in standard deviations of white
+    noise), the same from the median, which spikes do not move, slope and curvature of a least-squares
+    parabola, and the share of spiking channels. Noise and norm enter as logarithms. Scalars that do not vary
+    are left out.
 
     Args:
         x: n × d raw intensities.
@@ -64,7 +65,8 @@ def _scalars_of_run(x: Floats, axis: Floats) -> dict[str, Floats]:
     second = np.diff(x, n=2, axis=1)
     spread = np.median(np.abs(second), axis=1)
     # the second difference of white noise has standard deviation √6 σ; 0.6745 turns a median into σ
-    scalars["high-frequency noise"] = _log(spread / (0.6745 * np.sqrt(6.0)))
+    scalars["high-frequency noise"] = _log(np.sqrt((second**2).mean(axis=1) / 6.0))
+    scalars["typical noise"] = _log(spread / (0.6745 * np.sqrt(6.0)))
     position = 2 * (axis - axis[0]) / (axis[-1] - axis[0]) - 1
     parabola = np.polynomial.legendre.legvander(position, 2)
     coefficients = np.linalg.lstsq(parabola, x.T, rcond=None)[0]

@@ -112,10 +112,10 @@ def examine_model(
 
 
 def _matrix(matrix: Any, contender: Contender) -> Floats:
-    from spectral_core.training import _compact
+    from spectral_core.training import compact_coordinates
 
     x = np.asarray(matrix, dtype=np.float64)
-    return x if contender.model is None else _compact(x, contender.model)
+    return x if contender.model is None else compact_coordinates(x, contender.model)
 
 
 def _held_out(

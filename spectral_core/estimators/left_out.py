@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from spectral_core.controls.batch import LeftOut, _batch_folds_without_shared_units
+from spectral_core.controls.batch import LeftOut, batch_folds_apart
 from spectral_core.estimators.refit import Refits
 from spectral_core.estimators.sequential import SequentialTest, sequential_test
 from spectral_core.inference import Floats, balanced_mean
@@ -28,7 +28,7 @@ def refit_left_out(
         budget: Labelings under which the estimator is refitted at most.
     """
     design, settings = probe.design, probe.settings
-    held, judged = _batch_folds_without_shared_units(design, settings)
+    held, judged = batch_folds_apart(design, settings)
     every = set(range(len(design.classes)))
     usable = [i for i, fold in enumerate(held) if set(np.delete(design.codes, fold).tolist()) == every]
     held, judged = [held[i] for i in usable], [judged[i] for i in usable]

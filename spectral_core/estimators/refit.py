@@ -15,8 +15,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.frozen import FrozenEstimator
 
 from spectral_core.errors import AuditError
-from spectral_core.evidence import statistic
-from spectral_core.inference import Floats
+from spectral_core.inference import Floats, class_means
 from spectral_core.splits import Codes, Design
 
 # what a third party's fit or predict may raise; anything else (an interrupt, no memory) is not about the data
@@ -41,8 +40,8 @@ class HeldOut:
 
     def accuracy(self, design: Design, codes: Codes) -> tuple[float, float]:
         """Compute the balanced accuracy, and with the mean margin added as a tie-breaker."""
-        plain = float(statistic(design, codes[:, None], self.credit(codes)[:, None])[0])
-        return plain, plain + _TIE * float(statistic(design, codes[:, None], self.margin[:, None])[0])
+        plain = float(class_means(design, codes[:, None], self.credit(codes)[:, None])[0])
+        return plain, plain + _TIE * float(class_means(design, codes[:, None], self.margin[:, None])[0])
 
 
 def prepare(estimator: Any, *, seed: int) -> Any:

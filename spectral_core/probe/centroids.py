@@ -1,7 +1,12 @@
-"""From scores to margins: a spectrum belongs to the class whose training centroid is nearest.
+"""From scores to margins: a spectrum belongs to the class whose centroid is nearest along the line between two.
 
-For two classes that is the midpoint of the projected class means, so class imbalance does not move the
-threshold.
+With more channels than spectra a model nearly repeats the labels it was trained on, while spectra it has not
+seen score close to the overall mean: with unequal classes the midpoint of the training centroids then gives
+every spectrum to the larger class. Centroids are therefore placed where unseen spectra of a class would
+score, (μ − h·e)/(1 − h), with μ the training centroid, e the class's indicator and h the mean leverage of a
+training unit: the leave-one-out residual with every leverage at its mean, as in generalised
+cross-validation (Golub, Heath & Wahba, Technometrics 21:215, 1979). The direction from class to class stays
+that of the training centroids.
 """
 
 from __future__ import annotations
@@ -29,12 +34,14 @@ def products(a: Floats, b: Floats) -> Floats:
     return np.asarray(np.einsum("ipc,ipd->pcd", a, b))
 
 
-def centroid_margins(scores: Floats, sums: Floats, counts: Floats, n_train: int, own: Codes) -> Floats:
+def centroid_margins(
+    scores: Floats, sums: Floats, counts: Floats, n_train: int, own: Codes, *, leverage: float = 0.0
+) -> Floats:
     """Compute margins of held-out spectra, −1 to 1, from their scores.
 
-    The margin is the difference of squared distances to the nearest other and to the own training centroid
-    over the squared distance between the two: 1 at the own centroid, 0 on the border. It is −1 where
-    training holds no spectrum of the own class, 1 where it holds no other class.
+    The margin is the difference of squared distances to the nearest other and to the own centroid over the
+    squared distance between the two training centroids: 0 on the border, 1 as far from it as a training
+    centroid. It is −1 where training holds no spectrum of the own class, 1 where it holds no other class.
 
     Args:
         scores: t × P × m held-out fitted indicators.
@@ -42,26 +49,27 @@ def centroid_margins(scores: Floats, sums: Floats, counts: Floats, n_train: int,
         counts: P × m training spectra of each class.
         n_train: Number of training spectra.
         own: t × P class codes of the held-out spectra.
+        leverage: Mean leverage of a training unit, 0 ≤ h < 1: how far training repeats its own labels.
 
     Returns:
         t × P margins.
     """
     if scores.shape[2] == 1:
-        return _two_classes(scores[:, :, 0], sums[:, 0, 0], counts[:, 0], n_train, own)
+        return _two_classes(scores[:, :, 0], sums[:, 0, 0], counts[:, 0], n_train, own, leverage)
     with np.errstate(divide="ignore", invalid="ignore"):
         centroids = sums / counts[:, :, None]
     centroids[counts == 0] = np.nan  # a class without training rows has no centroid
-    return _many_classes(scores, centroids, own)
+    return _many_classes(scores, centroids, own, leverage)
 
 
-def _two_classes(scores: Floats, ones: Floats, n_one: Floats, n_train: int, own: Codes) -> Floats:
+def _two_classes(scores: Floats, ones: Floats, n_one: Floats, n_train: int, own: Codes, leverage: float) -> Floats:
     """One indicator column says all: the other is one minus it."""
     n_zero = n_train - n_one
     with np.errstate(divide="ignore", invalid="ignore"):
         # the intercept makes training fits add up to the training labels
         one, zero = ones / n_one, (n_one - ones) / n_zero
         slope = 2.0 / (one - zero)
-        offset = -(one + zero) / (one - zero)
+        offset = -(one + zero - leverage) / (1.0 - leverage) / (one - zero)
     apart = np.abs(one - zero) >= _SAME  # false for NaN too
     sign = own * 2.0 - 1.0
     margin = scores * np.where(apart, slope, 0.0)
@@ -73,18 +81,25 @@ def _two_classes(scores: Floats, ones: Floats, n_one: Floats, n_train: int, own:
     return margin
 
 
-def _many_classes(scores: Floats, centroids: Floats, own: Codes) -> Floats:
+def _many_classes(scores: Floats, centroids: Floats, own: Codes, leverage: float) -> Floats:
     """Margins of t × P × C scores against P × C × C centroids."""
-    # squared distances |f|² − 2 f·μ + |μ|²; |f|² is common to all classes and left out
-    distance = (centroids**2).sum(axis=2)[None] - 2.0 * np.einsum("ipd,pcd->ipc", scores, centroids)
-    distance = np.where(np.isnan(distance), np.inf, distance)
-    own_distance = np.take_along_axis(distance, own[:, :, None], axis=2)[:, :, 0]
-    others = np.where(own[:, :, None] == np.arange(centroids.shape[1]), np.inf, distance)
-    rival, rival_distance = others.argmin(axis=2), others.min(axis=2)
+    n_classes = centroids.shape[1]
+    unseen = (centroids - leverage * np.eye(n_classes)) / (1.0 - leverage)
+    projected = np.einsum("ipd,pcd->ipc", scores, centroids)
+    among = np.einsum("pad,pbd->pab", centroids, unseen)
+    at = np.einsum("paa->pa", among)
+    border = (at[:, :, None] - at[:, None, :] + among - among.transpose(0, 2, 1)) / 2.0
+    between = ((centroids[:, :, None] - centroids[:, None, :]) ** 2).sum(axis=3)
     labeling = np.arange(own.shape[1])
-    between = ((centroids[labeling, own] - centroids[labeling, rival]) ** 2).sum(axis=2)
+    mine = np.take_along_axis(projected, own[:, :, None], axis=2)
+    ahead = 2.0 * (mine - projected - border[labeling, own])
+    missing = np.isnan(centroids[:, :, 0])
+    ahead[np.broadcast_to(missing[None], ahead.shape)] = np.inf  # no centroid, no rival
+    np.put_along_axis(ahead, own[:, :, None], np.inf, axis=2)
+    rival, lead = ahead.argmin(axis=2), ahead.min(axis=2)
+    apart = between[labeling, own, rival]
     with np.errstate(invalid="ignore", divide="ignore"):
-        margin = np.clip(np.nan_to_num((rival_distance - own_distance) / between, nan=0.0), -1.0, 1.0)
-    margin[between < _SAME**2] = 0.0
-    margin = np.where(np.isinf(rival_distance), 1.0, margin)
-    return np.where(np.isinf(own_distance), -1.0, margin)
+        margin = np.clip(lead / apart, -1.0, 1.0)
+    margin[apart < _SAME**2] = 0.0
+    margin = np.where(np.isinf(lead), 1.0, margin)
+    return np.where(missing[labeling, own], -1.0, margin)

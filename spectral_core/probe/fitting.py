@@ -78,11 +78,12 @@ class Probe:
             return summarise(self.form.held_out(codes, folds, n_classes), codes, folds, n_classes, judged)
 
 
-def fit_probe(matrix: npt.NDArray[np.floating]) -> Probe:
+def fit_probe(matrix: npt.NDArray[np.floating], *, unit: Codes | None = None) -> Probe:
     """Prepare the probe for n × d spectra; all-equal rows give the classifier that knows nothing.
 
-    The penalty is `choose_penalty`'s. With at least two spectra a channel the primal form is taken, else the
-    dual; margins agree to 1e-9.
+    `unit` codes what is independent (each spectrum by default): training repeats the labels of a unit, not of
+    a spectrum, and class borders allow for it. The penalty is `choose_penalty`'s. With at least two spectra a
+    channel the primal form is taken, else the dual; margins agree to 1e-9.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -92,29 +93,37 @@ def fit_probe(matrix: npt.NDArray[np.floating]) -> Probe:
         >>> bool((probe.margins(codes[:, None], [np.arange(20), np.arange(20, 40)], 2) > 0).all())
         True
     """
-    return primal_probe(matrix) if matrix.shape[0] >= 2 * matrix.shape[1] else dual_probe(matrix)
+    tall = matrix.shape[0] >= 2 * matrix.shape[1]
+    return primal_probe(matrix, unit=unit) if tall else dual_probe(matrix, unit=unit)
 
 
-def dual_probe(matrix: npt.NDArray[np.floating]) -> Probe:
+def dual_probe(matrix: npt.NDArray[np.floating], *, unit: Codes | None = None) -> Probe:
     """Prepare the probe through n × n matrices, whatever the shape."""
     with threads_for(matrix.size):
-        return probe_of_gram(centred_gram(matrix))
+        return probe_of_gram(centred_gram(matrix), unit=unit)
 
 
-def primal_probe(matrix: npt.NDArray[np.floating]) -> Probe:
+def primal_probe(matrix: npt.NDArray[np.floating], *, unit: Codes | None = None) -> Probe:
     """Prepare the probe through d × d matrices, whatever the shape; it keeps a reference to `matrix`."""
     with threads_for(matrix.size):
         rows, whole = centred_rows(matrix)
         spectrum = scipy.linalg.eigvalsh(whole.scatter, check_finite=False)
         penalty, rank = penalty_of_spectrum(spectrum, n=matrix.shape[0])
-        return Probe(Primal(rows, whole, penalty), matrix.shape[0], penalty, rank, matrix.size)
+        return Probe(
+            Primal(rows, whole, penalty, _units(unit, matrix.shape[0])), matrix.shape[0], penalty, rank, matrix.size
+        )
 
 
-def probe_of_gram(gram: Floats) -> Probe:
+def probe_of_gram(gram: Floats, *, unit: Codes | None = None) -> Probe:
     """Prepare the probe from a doubly centred Gram matrix of mean diagonal one (or zero)."""
     with threads_for(gram.size):
         penalty, rank = choose_penalty(gram)
-        return Probe(Dual(complement_matrix(gram, penalty)), gram.shape[0], penalty, rank, gram.size)
+        dual = Dual(complement_matrix(gram, penalty), _units(unit, gram.shape[0]))
+        return Probe(dual, gram.shape[0], penalty, rank, gram.size)
+
+
+def _units(unit: Codes | None, n: int) -> Codes:
+    return np.arange(n) if unit is None else unit
 
 
 def check_labelings(codes: Codes, folds: Sequence[Codes], n: int) -> None:

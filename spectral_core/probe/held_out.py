@@ -18,7 +18,10 @@ _NUMBERS = 4_000_000  # and narrow enough that n × block × indicators stay in 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Some held-out spectra of one fold under a block of labelings (see `centroid_margins` for the shapes)."""
+    """Some held-out spectra of one fold under a block of labelings.
+
+    Shapes and `leverage` are those of `centroid_margins`.
+    """
 
     fold: int
     rows: Codes
@@ -27,11 +30,14 @@ class HeldOut:
     sums: Floats
     counts: Floats
     n_train: int
+    leverage: float = 0.0
 
     def margins(self, codes: Codes) -> Floats:
         """Compute rows × labelings margins, given all n × P codes."""
         own = codes[self.rows, self.columns]
-        return centroid_margins(self.scores, self.sums, self.counts, self.n_train, own)
+        return centroid_margins(
+            self.scores, self.sums, self.counts, self.n_train, own, leverage=self.leverage
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,7 @@ class Primal:
     z: Rows
     whole: Sums
     ridge: float
+    unit: Codes
 
     def held_out(self, codes: Codes, folds: Sequence[Codes], n_classes: int) -> Iterator[HeldOut]:
         """Score every held-out spectrum under every labeling (n × P codes)."""
@@ -94,6 +95,7 @@ class Primal:
             n_train = self.whole.n - held.n
             weights = scipy.linalg.cho_solve(factor, right.reshape(mean.size, -1), check_finite=False)
             weights = weights.reshape(right.shape)
+            leverage = self._leverage(fold, factor, mean)
             share = counts / n_train
             sums = np.einsum("dpc,dpe->pce", right, weights) + counts[:, :, None] * share[:, None, :]
             intercept = share - np.einsum("d,dpc->pc", mean, weights)
@@ -102,7 +104,7 @@ class Primal:
                 for block in label_blocks(rows.size, p, m):
                     w = weights[:, block]
                     scores = (z @ w.reshape(mean.size, -1)).reshape(rows.size, -1, m) + intercept[block]
-                    yield HeldOut(i, rows, block, scores, sums[block], counts[block], n_train)
+                    yield HeldOut(i, rows, block, scores, sums[block], counts[block], n_train, leverage)
 
     def _add_labels(self, count: Floats, moment: Floats, codes: Codes, rows: Codes, n_classes: int) -> None:
         """Add Σy to `count` and Σzyᵀ to `moment`."""
@@ -112,6 +114,23 @@ class Primal:
                 y = indicators(codes[chunk, block], n_classes)
                 count[block] += y.sum(axis=0)
                 moment[:, block] += (z.T @ y.reshape(chunk.size, -1)).reshape(moment[:, block].shape)
+
+    def _leverage(self, fold: Codes, factor: tuple[Floats, bool], mean: Floats) -> float:
+        """Mean of 1ᵀH_uu1/|u| over the training units u: vᵀ(A − ssᵀ/|S| + λI)⁻¹v/|u| + |u|/|S|, v = Σ_u (z − mean)."""
+        train = np.setdiff1d(np.arange(self.unit.size), fold)
+        unit, sizes = np.unique(self.unit[train], return_inverse=True, return_counts=True)[1:]
+        order = np.argsort(unit, kind="stable")
+        last = np.cumsum(sizes)
+        total, first = 0.0, 0
+        while first < sizes.size:  # whole units, about as many spectra as are read together
+            start = last[first] - sizes[first]
+            stop = max(first + 1, int(np.searchsorted(last, start + _READ, side="right")))
+            rows = train[order[start : last[stop - 1]]]
+            summed = np.add.reduceat(self.z[rows] - mean, last[first:stop] - sizes[first:stop] - start, axis=0)
+            solved = scipy.linalg.cho_solve(factor, summed.T, check_finite=False)
+            total += float((np.einsum("ud,du->u", summed, solved) / sizes[first:stop]).sum())
+            first = stop
+        return total / sizes.size + float(sizes.mean()) / train.size
 
     def _without(self, held: Sums) -> tuple[tuple[Floats, bool], Floats]:
         """Cholesky factor of the training scatter about the training mean plus λ, and that mean."""

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.linalg
 import scipy.optimize
+import scipy.sparse
 
 from spectral_core.errors import AuditError
 from spectral_core.probe.centroids import indicators, products
@@ -119,14 +120,19 @@ def symmetric_inverse(matrix: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Dual:
-    """The probe through n × n matrices: `complement` is G = I − H."""
+    """The probe through n × n matrices: `complement` is G = I − H, `unit` the unit of each of n spectra."""
 
     complement: Floats
+    unit: Codes
 
     def held_out(self, codes: Codes, folds: Sequence[Codes], n_classes: int) -> Iterator[HeldOut]:
         """Score every held-out spectrum under every labeling (n × P codes)."""
         n, p = codes.shape
         inverses = [symmetric_inverse(self.complement[np.ix_(fold, fold)]) for fold in folds]
+        leverages = [
+            training_leverage(self.complement, self.unit, fold, inverse)
+            for fold, inverse in zip(folds, inverses, strict=True)
+        ]  # fmt: skip
         for columns in label_blocks(n, p, 1 if n_classes == 2 else n_classes):
             y = indicators(codes[:, columns], n_classes)
             residual = (self.complement @ y.reshape(n, -1)).reshape(y.shape)
@@ -137,7 +143,28 @@ class Dual:
                 unseen = (inverse @ residual_t.reshape(fold.size, -1)).reshape(y_t.shape)
                 counts = count - y_t.sum(axis=0)
                 sums = counts[:, :, None] * np.eye(y.shape[2]) - lost + products(unseen, residual_t)
-                yield HeldOut(i, fold, columns, y_t - unseen, sums, counts, n - fold.size)
+                yield HeldOut(i, fold, columns, y_t - unseen, sums, counts, n - fold.size, leverages[i])
+
+
+def training_leverage(complement: Floats, unit: Codes, fold: Codes, inverse: Floats) -> float:
+    """Compute the mean leverage of a training unit: of 1ᵀH_uu1/|u| over the units u outside the fold.
+
+    Args:
+        complement: G = I − H of all n spectra.
+        unit: Unit of each of n spectra.
+        fold: Spectra held out.
+        inverse: G_TT⁻¹; the training hat matrix is I − (G_SS − G_ST G_TT⁻¹ G_TS).
+    """
+    train = np.setdiff1d(np.arange(unit.size), fold)
+    crossing = complement[np.ix_(fold, train)]
+    lost = inverse @ crossing
+    names, member, sizes = np.unique(unit[train], return_inverse=True, return_counts=True)
+    if names.size == train.size:
+        return 1.0 - float((complement[train, train] - np.einsum("ts,ts->s", crossing, lost)).mean())
+    of_unit = scipy.sparse.csr_array((np.ones(train.size), (np.arange(train.size), member)))
+    inside = complement[np.ix_(train, train)] @ of_unit
+    own = of_unit.T.multiply(inside.T).sum(axis=1) - np.einsum("tu,tu->u", crossing @ of_unit, lost @ of_unit)
+    return 1.0 - float((own / sizes).mean())
 
 
 def held_out_margins(
@@ -147,6 +174,7 @@ def held_out_margins(
     n_classes: int,
     *,
     judged: Sequence[Codes] | None = None,
+    unit: Codes | None = None,
 ) -> Floats:
     """Compute each spectrum's margin under the model that has not seen its fold, for every labeling.
 
@@ -159,10 +187,12 @@ def held_out_margins(
         n_classes: Number of classes.
         judged: Of each fold, the spectra whose margin counts (all of them by default); together they
             cover each spectrum at most once. The others are only kept out of training.
+        unit: Unit of each spectrum, each its own by default.
 
     Returns:
         n × P margins; NaN for spectra that no fold judges.
     """
+    units = np.arange(hat.shape[0]) if unit is None else unit
     return collect_margins(
-        Dual(np.eye(hat.shape[0]) - hat).held_out(codes, folds, n_classes), codes, folds, judged
+        Dual(np.eye(hat.shape[0]) - hat, units).held_out(codes, folds, n_classes), codes, folds, judged
     )  # fmt: skip

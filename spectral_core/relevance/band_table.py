@@ -97,11 +97,14 @@ class Judge:
 
     def refitted(self, hat: Floats) -> Floats:
         """Held-out credits of another hat matrix under the observed labels (n)."""
-        return self._credit(held_out_margins(hat, self.codes[:, :1], self.rows, len(self.design.classes)))
+        n_classes = len(self.design.classes)
+        return self._credit(
+            held_out_margins(hat, self.codes[:, :1], self.rows, n_classes, unit=self.design.unit)
+        )  # fmt: skip
 
     def alone(self, channels: Mask) -> tuple[Floats, float]:
         """Held-out credits (n) of the probe on these channels only, and its permutation p-value."""
-        probe = fit_probe(self.model.z[:, channels])
+        probe = fit_probe(self.model.z[:, channels], unit=self.design.unit)
         found = probe.judge(self.codes, self.rows, len(self.design.classes))
         p = permutation_p(float(found.statistic[0]), found.statistic[1:])
         return self._credit(found.margins[:, None]), p

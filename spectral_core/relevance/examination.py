@@ -114,7 +114,7 @@ def examine_relevance(
         components = count_components(*matrix.shape)
         drawn = weight_and_pattern(model, codes, n_classes)
         drawn |= vip_and_selectivity(model, codes, n_classes, components=components)
-        fits = list(fold_models(model, codes, folds, n_classes))
+        fits = list(fold_models(model, codes, folds, n_classes, unit=design.unit))
         maps = {
             name: against_null(name, axis, values, signed=n_classes == 2 and name in _SIGNED, alpha=alpha)
             for name, values in drawn.items()

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import scipy.linalg
 
 from spectral_core.probe.centroids import centroid_margins, indicators, products
-from spectral_core.probe.ridge import centred_gram, choose_penalty, hat_matrix
+from spectral_core.probe.ridge import centred_gram, choose_penalty, hat_matrix, symmetric_inverse, training_leverage
 from spectral_core.splits import Codes
 
 Floats = npt.NDArray[np.float64]
@@ -61,7 +61,7 @@ class FoldModel:
     """The fits without one fold, under P labelings of m indicators.
 
     `weights` d × P × m on the centred spectra; `scores` t × P × m of the `rows` held out; `sums`, `counts`
-    and `n_train` as `centroid_margins` takes them.
+    `n_train` and `leverage` as `centroid_margins` takes them.
     """
 
     rows: Codes
@@ -70,10 +70,11 @@ class FoldModel:
     sums: Floats
     counts: Floats
     n_train: int
+    leverage: float
 
     def margins(self, scores: Floats, own: Codes) -> Floats:
         """Compute t × P margins of changed scores under the same training centroids."""
-        return centroid_margins(scores, self.sums, self.counts, self.n_train, own)
+        return centroid_margins(scores, self.sums, self.counts, self.n_train, own, leverage=self.leverage)
 
     def exchanged_margins(self, scores: Floats, own: Codes) -> Floats:
         """Compute t × Q margins of Q scores a spectrum (t × Q × m) under the first labeling."""
@@ -81,17 +82,21 @@ class FoldModel:
         sums = np.broadcast_to(self.sums[:1], (q, *self.sums.shape[1:]))
         counts = np.broadcast_to(self.counts[:1], (q, self.counts.shape[1]))
         held = np.broadcast_to(own[:, None], (own.size, q))
-        return centroid_margins(scores, sums, counts, self.n_train, held)
+        return centroid_margins(scores, sums, counts, self.n_train, held, leverage=self.leverage)
 
 
-def fold_models(model: LinearModel, codes: Codes, folds: Sequence[Codes], n_classes: int) -> Iterator[FoldModel]:
-    """Fit without each fold in turn, under every labeling (n × P codes)."""
+def fold_models(
+    model: LinearModel, codes: Codes, folds: Sequence[Codes], n_classes: int, *, unit: Codes
+) -> Iterator[FoldModel]:
+    """Fit without each fold in turn, under every labeling (n × P codes); `unit` codes what is independent."""
     y = indicators(codes, n_classes)
     n, p, m = y.shape
     flat = y.reshape(n, -1)
     residuals = flat - model.hat @ flat
+    complement = np.eye(n) - model.hat
     for fold in folds:
-        held = _left_out(model.hat, fold, residuals)
+        inverse = symmetric_inverse(complement[np.ix_(fold, fold)])
+        held = inverse @ residuals[fold]
         left = residuals + model.hat[:, fold] @ held
         left[fold] = 0.0  # exact: the algebra leaves rounding
         replaced = flat.copy()
@@ -100,13 +105,9 @@ def fold_models(model: LinearModel, codes: Codes, folds: Sequence[Codes], n_clas
         train = np.setdiff1d(np.arange(n), fold)
         weights = model.weights(left).reshape(-1, p, m)
         yield FoldModel(
-            fold, weights, fitted[fold], products(y[train], fitted[train]), y[train].sum(axis=0), train.size
-        )
-
-
-def _left_out(hat: Floats, fold: Codes, residuals: Floats) -> Floats:
-    h_tt = hat[np.ix_(fold, fold)]
-    return np.asarray(scipy.linalg.solve(np.eye(fold.size) - h_tt, residuals[fold], assume_a="pos"))
+            fold, weights, fitted[fold], products(y[train], fitted[train]), y[train].sum(axis=0), train.size,
+            training_leverage(complement, unit, fold, inverse),
+        )  # fmt: skip
 
 
 def cross_fitted_residuals(hat: Floats, folds: Sequence[Codes], values: Floats) -> Floats:
@@ -114,5 +115,5 @@ def cross_fitted_residuals(hat: Floats, folds: Sequence[Codes], values: Floats) 
     residuals = values - hat @ values
     left = np.empty_like(residuals)
     for fold in folds:
-        left[fold] = _left_out(hat, fold, residuals)
+        left[fold] = scipy.linalg.solve(np.eye(fold.size) - hat[np.ix_(fold, fold)], residuals[fold], assume_a="pos")
     return left

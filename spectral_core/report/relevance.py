@@ -107,8 +107,9 @@ def _levels(part: Part) -> tuple[Floats, ...]:
 
 
 def _frame(axis: Floats, turned: bool, values: Floats, level: Floats, both: bool) -> Frame:
-    high = float(max(values.max(), level.max(), 0.0))
-    low = float(min(values.min(), -level.max() if both else 0.0))
+    reach = float(np.quantile(level, 0.98))  # a level that shoots up at a few channels would flatten the map
+    high = max(float(values.max()), reach, 0.0)
+    low = min(float(values.min()), -reach if both else 0.0)
     margin = 0.05 * (high - low) or 1.0
     left, right = (float(axis[-1]), float(axis[0])) if turned else (float(axis[0]), float(axis[-1]))
     return Frame(left, right, low - margin * (low < 0), high + margin)

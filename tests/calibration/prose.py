@@ -77,8 +77,10 @@ The intervals describe drawing other units of the same kind with the held-out cl
 what is simulated: two classifiers with known accuracies, units drawn anew, replicates that agree in part. Each cell
 gives how often the truth lay inside the two-sided 95 % interval · above the one-sided lower bound · below the upper
 bound ({sets} draws a row; 93–97 % is promised for the interval, at least 93 % for each bound). Near the edge, where a
-class can expect fewer than ten errors, the intervals are wider than needed: the pseudo-units that keep "no error
-seen" from meaning "no error possible" cost width there. The last column is the percentile bootstrap of units
+class can expect fewer than ten errors, intervals of accuracies are wider than needed, and intervals of differences
+wherever units seldom disagree or replicates average their disagreement away: the pseudo-units that keep "no error
+seen" from meaning "no error possible" cost width there. The audit then says `inconclusive` more often than it must,
+never less. The last column is the percentile bootstrap of units
 ({resamples} resamples) on the first {bootstrapped} of these draws, which the audit does not use
 ([why](decisions/0003-intervals.md)).
 

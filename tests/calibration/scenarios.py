@@ -57,7 +57,7 @@ SCENARIOS = (
              caveat="nuisance_signal"),
     scenario("2", "dilation, weak", Recipe(units=(12, 12), noise_ratio=0.05), ("no_signal", "inconclusive"),
              "5 % more noise in 12 specimens a class is beyond everybody"),
-    scenario("2", "dilation, a model of the noise", Recipe(units=(40, 40), noise_ratio=1.0, channels=200),
+    scenario("2", "dilation, a model of the noise", Recipe(units=(40, 40), noise_ratio=3.0, channels=200),
              ("artefact/nuisance_sufficient",), "the model pools the noise, and so do the scalars of the blank",
              pools_noise=True, permutations=99),
     scenario("3", "SNV-carried", Recipe(units=SURE, band_effect=1.0, peaks=_FLAT, specimen=0.02), ("supported",),

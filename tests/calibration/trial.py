@@ -17,6 +17,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from threadpoolctl import threadpool_limits
 
+from spectral_core import examination
 from spectral_core.audit import audit_classifier, audit_variants
 from spectral_core.audit_report import AuditReport
 from spectral_core.evidence import Settings
@@ -82,6 +83,18 @@ def audited(study: Study, seed: int) -> Outcome:
     return outcome(report_on(study, simulate(study.recipe, seed=seed), seed))
 
 
+@contextmanager
+def without_maps() -> Iterator[None]:
+    """Leave out maps of relevance, which support a verdict and do not decide it: they take most of the time."""
+    most = examination._MOST_FOR_MAPS
+    examination._MOST_FOR_MAPS = 0
+    try:
+        yield
+    finally:
+        examination._MOST_FOR_MAPS = most
+
+
+@without_maps()
 def report_on(study: Study, data: Simulated, seed: int) -> AuditReport:
     """Audit spectra under what the study declares."""
     unit = np.arange(data.unit.size) if study.replicates_as_units else data.unit

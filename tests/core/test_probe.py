@@ -6,49 +6,69 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from spectral_core.probe import centred_gram, choose_penalty, hat_matrix, held_out_margins
+from spectral_core.probe import centred_gram, choose_penalty, fit_probe, hat_matrix, held_out_margins
+from spectral_core.probe.fitting import dual_probe, primal_probe
 from spectral_core.splits import make_design, permuted_codes, unit_folds
 
 
-def refitted_margins(x, codes, folds, n_classes, alpha):
-    """Fit scikit-learn's Ridge on class indicators in every fold; nearest training centroid."""
+def refitted_margins(x, codes, folds, n_classes, alpha, unit):
+    """Fit scikit-learn's Ridge in every fold; centroids where unseen spectra of a class would score."""
     margins = np.empty(codes.size)
     for fold in folds:
         train = np.setdiff1d(np.arange(codes.size), fold)
         model = Ridge(alpha=alpha, solver="svd").fit(x[train], np.eye(n_classes)[codes[train]])
+        hat = Ridge(alpha=alpha, solver="svd").fit(x[train], np.eye(train.size)).predict(x[train])
+        blocks = [hat[np.ix_(unit[train] == u, unit[train] == u)] for u in np.unique(unit[train])]
+        leverage = np.mean([block.sum() / len(block) for block in blocks])
         fitted, held = model.predict(x[train]), model.predict(x[fold])
-        present = [c for c in range(n_classes) if (codes[train] == c).any()]
-        centroid = {c: fitted[codes[train] == c].mean(axis=0) for c in present}
+        centroid = {c: fitted[codes[train] == c].mean(axis=0) for c in set(codes[train].tolist())}
+        unseen = {c: (mean - leverage * np.eye(n_classes)[c]) / (1 - leverage) for c, mean in centroid.items()}
         for score, i in zip(held, fold, strict=True):
-            own = codes[i]
+            own = int(codes[i])
             if own not in centroid:
                 margins[i] = -1.0
                 continue
-            squared = {c: ((score - centroid[c]) ** 2).sum() for c in present}
-            rival = min((c for c in present if c != own), key=squared.__getitem__)
-            between = ((centroid[own] - centroid[rival]) ** 2).sum()
-            margins[i] = np.clip((squared[rival] - squared[own]) / between, -1, 1)
+            ahead = []
+            for rival in centroid.keys() - {own}:
+                line, middle = centroid[own] - centroid[rival], (unseen[own] + unseen[rival]) / 2
+                ahead.append((2 * line @ (score - middle), line @ line))
+            lead, between = min(ahead)
+            margins[i] = np.clip(lead / between, -1, 1)
     return margins
 
 
 @pytest.mark.parametrize(
-    ("n_classes", "n", "d", "k"), [(2, 41, 120, 5), (2, 90, 12, 4), (3, 62, 30, 5), (5, 83, 200, 7)]
+    ("n_classes", "n", "d", "k"), [(2, 41, 120, 5), (2, 90, 12, 4), (3, 62, 30, 5), (3, 80, 15, 5), (5, 83, 200, 7)]
 )
-def test_closed_form_equals_refits_to_1e_9(n_classes, n, d, k):
+@pytest.mark.parametrize("units", [1, 3])
+@pytest.mark.parametrize("form", [dual_probe, primal_probe])
+def test_closed_form_equals_refits_to_1e_9(n_classes, n, d, k, units, form):
     rng = np.random.default_rng(n)
     codes = rng.integers(0, n_classes, n)
     x = rng.normal(size=(n, d)) + 5.0
     x[:, :3] += codes[:, None]
-    design = make_design(codes, unit=np.sort(rng.integers(0, n // 3, n)))  # units of unequal size
+    design = make_design(codes, unit=np.sort(rng.integers(0, n // units, n)))  # units of unequal size
     folds = unit_folds(design, k=k, seed=1)
     labelings = np.column_stack([codes, permuted_codes(make_design(codes), n=4, seed=2)])
-    gram = centred_gram(x)
-    ridge, _ = choose_penalty(gram)
-    scale = ((x - x.mean(axis=0)) ** 2).sum() / n
-    found = held_out_margins(hat_matrix(gram, ridge), labelings, folds, n_classes)
+    probe = form(x, unit=design.unit)
+    alpha = probe.penalty * ((x - x.mean(axis=0)) ** 2).sum() / n
+    found = probe.margins(labelings, folds, n_classes)
     for p in range(labelings.shape[1]):
-        expected = refitted_margins(x, labelings[:, p], folds, n_classes, ridge * scale)
+        expected = refitted_margins(x, labelings[:, p], folds, n_classes, alpha, design.unit)
         np.testing.assert_allclose(found[:, p], expected, atol=1e-9)
+
+
+def test_unequal_classes_do_not_give_every_spectrum_to_the_larger_one():
+    accuracy = []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        codes = np.repeat([0, 1], [90, 10])
+        x = rng.normal(size=(100, 1000)) + 0.15 * codes[:, None]
+        margin = fit_probe(x).margins(codes[:, None], unit_folds(make_design(codes), k=5, seed=seed), 2)[:, 0]
+        accuracy.append(np.mean([(margin[codes == c] > 0).mean() for c in (0, 1)]))
+    # a shift of 0.15 standard deviations in 1,000 channels, Φ(0.15·√1000/2) = 0.99 if all were known; the
+    # midpoint of the training centroids gives 0.50 on these
+    assert np.mean(accuracy) > 0.75
 
 
 def test_many_labelings_at_once_equal_one_at_a_time():

@@ -40,16 +40,21 @@ def refit(model, x, codes, n_classes):
     return Ridge(alpha=model.ridge * model.scale * model.largest**2, solver="svd").fit(x, y)
 
 
-def margins_of(ridge, train, train_codes, x, own, n_classes):
-    """Margins against training centroids, one spectrum at a time."""
+def margins_of(ridge, train, train_codes, train_unit, x, own, n_classes):
+    """Margins against centroids where unseen spectra of a class would score, one spectrum at a time."""
     fitted = ridge.predict(train)
+    hat = Ridge(alpha=ridge.alpha, solver="svd").fit(train, np.eye(len(train))).predict(train)
+    blocks = [hat[np.ix_(train_unit == u, train_unit == u)] for u in np.unique(train_unit)]
+    leverage = np.mean([block.sum() / len(block) for block in blocks])
     centroids = np.stack([fitted[train_codes == c].mean(axis=0) for c in range(n_classes)])
+    unseen = (centroids - leverage * np.eye(n_classes)) / (1 - leverage)
     margins = np.empty(len(x))
     for i, score in enumerate(ridge.predict(x)):
-        squared = ((score - centroids) ** 2).sum(axis=1)
-        rival = min((c for c in range(n_classes) if c != own[i]), key=squared.__getitem__)
-        between = ((centroids[own[i]] - centroids[rival]) ** 2).sum()
-        margins[i] = np.clip((squared[rival] - squared[own[i]]) / between, -1, 1)
+        ahead = []
+        for rival in set(range(n_classes)) - {int(own[i])}:
+            line, middle = centroids[own[i]] - centroids[rival], (unseen[own[i]] + unseen[rival]) / 2
+            ahead.append((2 * line @ (score - middle), line @ line))
+        margins[i] = np.clip(min(ahead)[0] / min(ahead)[1], -1, 1)
     return margins
 
 
@@ -59,9 +64,9 @@ def balanced(codes, values):
 
 @pytest.mark.parametrize(("n_classes", "n", "d"), SHAPES)
 def test_fold_models_have_the_weights_and_scores_of_refits(n_classes, n, d):
-    x, _, labelings, folds = spectra(n_classes, n, d)
+    x, design, labelings, folds = spectra(n_classes, n, d)
     model = prepare_model(x)
-    for fold_model in fold_models(model, labelings, folds, n_classes):
+    for fold_model in fold_models(model, labelings, folds, n_classes, unit=design.unit):
         train = np.setdiff1d(np.arange(n), fold_model.rows)
         for p in range(labelings.shape[1]):
             ridge = refit(model, x[train], labelings[train, p], n_classes)
@@ -72,10 +77,10 @@ def test_fold_models_have_the_weights_and_scores_of_refits(n_classes, n, d):
 
 @pytest.mark.parametrize(("n_classes", "n", "d"), SHAPES)
 def test_fold_models_classify_as_the_probe_does(n_classes, n, d):
-    x, _, labelings, folds = spectra(n_classes, n, d)
+    x, design, labelings, folds = spectra(n_classes, n, d)
     model = prepare_model(x)
-    expected = held_out_margins(model.hat, labelings, folds, n_classes)
-    for fold in fold_models(model, labelings, folds, n_classes):
+    expected = held_out_margins(model.hat, labelings, folds, n_classes, unit=design.unit)
+    for fold in fold_models(model, labelings, folds, n_classes, unit=design.unit):
         np.testing.assert_allclose(fold.margins(fold.scores, labelings[fold.rows]), expected[fold.rows], atol=1e-9)
 
 
@@ -146,7 +151,7 @@ def test_occlusion_equals_filling_the_columns_and_predicting(n_classes, n, d):
     x, design, labelings, folds = spectra(n_classes, n, d)
     axis = np.cumsum(np.random.default_rng(0).uniform(0.5, 2.0, d))
     model, windows = prepare_model(x), cut_windows(d, most=5)
-    fits = list(fold_models(model, labelings, folds, n_classes))
+    fits = list(fold_models(model, labelings, folds, n_classes, unit=design.unit))
     found = occlude(model, fits, axis, design, labelings, windows)
     for p in (0, 2):
         codes = labelings[:, p]
@@ -160,9 +165,9 @@ def test_occlusion_equals_filling_the_columns_and_predicting(n_classes, n, d):
                 edges = [i for i in (window.start - 1, window.stop) if 0 <= i < d]
                 for spectrum in line_filled:
                     spectrum[window] = np.interp(axis[window], axis[edges], spectrum[edges])
-                whole = margins_of(ridge, x[train], codes[train], x[rows], codes[rows], n_classes)
+                whole = margins_of(ridge, x[train], codes[train], design.unit[train], x[rows], codes[rows], n_classes)
                 for fill, filled in enumerate((mean_filled, line_filled)):
-                    left = margins_of(ridge, x[train], codes[train], filled, codes[rows], n_classes)
+                    left = margins_of(ridge, x[train], codes[train], design.unit[train], filled, codes[rows], n_classes)
                     lost[fill, rows] = whole - left
             assert found.mean_fill[w, p] == pytest.approx(balanced(codes, lost[0]), abs=1e-9)
             assert found.interpolated[w, p] == pytest.approx(balanced(codes, lost[1]), abs=1e-9)
@@ -175,7 +180,7 @@ def test_joint_and_conditional_permutation_equal_exchanged_columns(n_classes, n,
     band[1:6] = True
     codes = design.codes
     model = prepare_model(x)
-    fits = list(fold_models(model, codes[:, None], folds, n_classes))
+    fits = list(fold_models(model, codes[:, None], folds, n_classes, unit=design.unit))
     rest = prepare_model_hat(model, ~band)
     joint = contributions(model, fits, band)
     conditional = conditional_parts(rest, fits, joint)
@@ -187,14 +192,18 @@ def test_joint_and_conditional_permutation_equal_exchanged_columns(n_classes, n,
         predicted = Ridge(alpha=alpha, solver="svd").fit(x[train][:, ~band], x[train][:, band])
         expectation = predicted.predict(x[rows][:, ~band])
         residual = x[rows][:, band] - expectation
-        before = credit(margins_of(ridge, x[train], codes[train], x[rows], codes[rows], n_classes), n_classes)
+        before = credit(
+            margins_of(ridge, x[train], codes[train], design.unit[train], x[rows], codes[rows], n_classes), n_classes
+        )
         for k, i in enumerate(rows):
             others = design.unit[rows] != design.unit[i]
             for loss, columns in zip(losses, (x[rows][:, band], expectation[k] + residual), strict=True):
                 exchanged = np.tile(x[i], (int(others.sum()), 1))
                 exchanged[:, band] = columns[others]
                 own = np.full(len(exchanged), codes[i])
-                after = credit(margins_of(ridge, x[train], codes[train], exchanged, own, n_classes), n_classes)
+                after = credit(
+                    margins_of(ridge, x[train], codes[train], design.unit[train], exchanged, own, n_classes), n_classes
+                )
                 assert loss[i] == pytest.approx(before[k] - after.mean(), abs=1e-9)
 
 
@@ -213,11 +222,17 @@ def test_a_band_alone_and_all_but_a_band_are_refits(n_classes, n, d, channels):
     band = np.zeros(d, dtype=bool)
     band[channels] = True
     model = prepare_model(x)
-    judge = Judge(model, list(fold_models(model, labelings, folds, n_classes)), design, labelings, 0.05)
-    full = credit(held_out_margins(model.hat, design.codes[:, None], folds, n_classes)[:, 0], n_classes)
+    judge = Judge(
+        model, list(fold_models(model, labelings, folds, n_classes, unit=design.unit)), design, labelings, 0.05
+    )
+    full = credit(
+        held_out_margins(model.hat, design.codes[:, None], folds, n_classes, unit=design.unit)[:, 0], n_classes
+    )
     row = judge_region(judge, Region("b", "band", band), {"ones": np.ones(d)})
     alone = prepare_model(x[:, band])
-    expected = credit(held_out_margins(alone.hat, design.codes[:, None], folds, n_classes)[:, 0], n_classes)
+    expected = credit(
+        held_out_margins(alone.hat, design.codes[:, None], folds, n_classes, unit=design.unit)[:, 0], n_classes
+    )
     assert row.alone.value == pytest.approx(balanced(design.codes, expected))
     assert row.sufficiency.value == pytest.approx(balanced(design.codes, full) - row.alone.value)
     assert row.shares["ones"] == pytest.approx(band.mean())
@@ -228,7 +243,7 @@ def test_a_band_alone_and_all_but_a_band_are_refits(n_classes, n, d, channels):
     for rows in folds:
         train = np.setdiff1d(np.arange(n), rows)
         ridge = refit(model, x[train][:, ~band], design.codes[train], n_classes)
-        margins[rows] = margins_of(ridge, x[train][:, ~band], design.codes[train], x[rows][:, ~band],
+        margins[rows] = margins_of(ridge, x[train][:, ~band], design.codes[train], design.unit[train], x[rows][:, ~band],
                                    design.codes[rows], n_classes)  # fmt: skip
     without = balanced(design.codes, credit(margins, n_classes))
     assert row.without.value == pytest.approx(without)

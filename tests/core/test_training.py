@@ -11,7 +11,7 @@ from spectral_core.models import parse_model
 from spectral_core.preprocessing import parse_variant
 from spectral_core.regions import locate_regions
 from spectral_core.splits import Design, make_design, permuted_codes, unit_folds
-from spectral_core.training import _compact, balanced_accuracy, crop_then_apply, train
+from spectral_core.training import balanced_accuracy, compact_coordinates, crop_then_apply, train
 
 RIGID = ["ridge", "pls-da", "lda", "svm-rbf", "k-nn", "mean_centre | pca(6) | svm-rbf"]
 EVERY = ["ridge", "pls-da", "lda", "svm-rbf", "random-forest(trees=10)", "k-nn", "msc | scale | pca(6) | lda"]
@@ -48,7 +48,7 @@ def test_turned_coordinates_give_the_same_scores(text, shape):
     n, d = shape
     x, design = study(units=n // 2, d=d, shift=0.3)
     model, half = parse_model(text), np.arange(0, n, 2)
-    turned = _compact(x, model)
+    turned = compact_coordinates(x, model)
     assert turned.shape == (n, n)
 
     scores = []
@@ -61,7 +61,7 @@ def test_turned_coordinates_give_the_same_scores(text, shape):
 @pytest.mark.parametrize("text", ["scale | ridge", "msc | lda", "pareto | k-nn", "random-forest"])
 def test_models_that_see_more_than_distances_keep_their_channels(text):
     x, _ = study(units=10, d=50)
-    assert _compact(x, parse_model(text)) is x
+    assert compact_coordinates(x, parse_model(text)) is x
 
 
 def test_replicates_in_two_folds_look_like_skill_and_units_kept_together_do_not():

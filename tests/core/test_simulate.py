@@ -1,0 +1,149 @@
+"""Spectra with planted truth: what is planted is there, nothing else is, and designs are what they say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spectral_core.simulate import BAND, BLANK, OTHER_BAND, PEAKS, Recipe, simulate
+
+QUIET = Recipe(units=(30, 30), noise=0.0, specimen=0.0)
+EFFECTS = (
+    "band_effect", "other_effect", "offset", "slope", "gain", "shift", "saturation", "drift", "noise_ratio",
+)  # fmt: skip
+
+
+def class_difference(recipe, seed=0):
+    data = simulate(recipe, seed=seed)
+    first = data.label == "class 1"
+    return data.axis, data.x[~first].mean(axis=0) - data.x[first].mean(axis=0)
+
+
+def inside(axis, interval):
+    return (axis >= interval[0]) & (axis <= interval[1])
+
+
+def test_the_same_seed_gives_the_same_spectra_and_another_seed_others():
+    recipe = Recipe(units=(5, 6), replicates=2, batches=3, batch_lost=0.2, tails=3.0, gain_spread=0.1)
+    once, again, other = (simulate(recipe, seed=seed) for seed in (4, 4, 5))
+    assert np.array_equal(once.x, again.x) and np.array_equal(once.batch, again.batch)
+    assert not np.array_equal(once.x, other.x)
+
+
+def test_without_an_effect_quiet_classes_are_equal_and_the_spectrum_is_floor_and_peaks():
+    axis, difference = class_difference(QUIET)
+    assert np.abs(difference).max() < 1e-12
+    expected = 1.0 + sum(h * np.exp(-0.5 * ((axis - c) / w) ** 2) for c, w, h in PEAKS)
+    np.testing.assert_allclose(simulate(QUIET, seed=1).x[0], expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("effect", "interval", "height"), [("band_effect", BAND, 1.0), ("other_effect", OTHER_BAND, 0.8)]
+)
+def test_chemistry_is_where_it_was_planted_and_as_high(effect, interval, height):
+    axis, difference = class_difference(replace(QUIET, channels=2001, **{effect: 0.2}))
+    assert difference.max() == pytest.approx(0.2 * height, rel=1e-6)
+    # at twice the half width of the interval a peak is 33 % (σ 12 or 15 on 40 wide) at most, at six times nothing
+    centre = sum(interval) / 2
+    assert np.abs(difference[np.abs(axis - centre) > 120]).max() < 1e-6
+    assert np.abs(difference[inside(axis, BLANK)]).max() < 1e-12
+
+
+def test_measurement_effects_are_what_they_are_called():
+    axis, offset = class_difference(replace(QUIET, offset=0.3))
+    np.testing.assert_allclose(offset, 0.3)
+    _, slope = class_difference(replace(QUIET, slope=0.3))
+    np.testing.assert_allclose(slope, 0.3 * (axis - 1000) / 1000, atol=1e-12)
+    plain = simulate(QUIET, seed=0).x[0]
+    _, gain = class_difference(replace(QUIET, gain=0.3))
+    np.testing.assert_allclose(gain, 0.3 * plain, atol=1e-12)
+    shifted = simulate(replace(QUIET, channels=1001, shift=7.0), seed=0)  # one channel is 1 cm⁻¹
+    np.testing.assert_allclose(shifted.x[-1, 7:], shifted.x[0, :-7], atol=1e-12)
+    clipped = simulate(replace(QUIET, saturation=0.2), seed=0).x
+    assert clipped[-1].max() == pytest.approx(0.8 * clipped[0].max())
+
+
+def test_noise_has_the_standard_deviation_asked_for_in_each_class():
+    data = simulate(replace(QUIET, channels=4000, noise=0.1, noise_ratio=0.5), seed=0)
+    sd = data.x[:, inside(data.axis, BLANK)].std(axis=1)
+    assert sd[:30].mean() == pytest.approx(0.1, rel=0.03) and sd[30:].mean() == pytest.approx(0.15, rel=0.03)
+
+
+def test_heavy_tails_are_heavy_and_a_random_gain_is_common_to_a_spectrum():
+    heavy = simulate(replace(QUIET, noise=0.01, tails=2.0), seed=0).x[:, -50:] - 1.0
+    assert np.abs(heavy).max() > 10 * np.median(np.abs(heavy)) / 0.6745  # normal noise reaches 4 or 5
+    gained = simulate(replace(QUIET, gain_spread=0.3), seed=0).x
+    ratio = gained / simulate(QUIET, seed=0).x
+    np.testing.assert_allclose(ratio, ratio[:, :1] * np.ones_like(ratio))
+    assert np.log(ratio[:, 0]).std() == pytest.approx(0.3, rel=0.3)
+
+
+def test_lines_background_and_drift_are_added():
+    axis, difference = class_difference(replace(QUIET, lines=((1450.0, 5.0, 0.1), (1900.0, 5.0, 0.2))))
+    assert difference[np.argmin(abs(axis - 1450))] == pytest.approx(0.1, rel=0.1)
+    assert difference[np.argmin(abs(axis - 1900))] == pytest.approx(0.2, rel=0.1)
+    assert simulate(replace(QUIET, background=1.0), seed=0).x.std(axis=0).min() > 0.05
+    drifting = simulate(replace(QUIET, drift=1.0), seed=0).x
+    np.testing.assert_allclose(drifting - simulate(QUIET, seed=0).x, np.linspace(0, 1, 60)[:, None] * np.ones(300))
+
+
+@pytest.mark.parametrize(
+    ("replicates", "sizes"),
+    [(2, [2] * 8), ((1, 3), [1, 3] * 4), (((1,), (1, 5)), [1, 1, 1, 1, 1, 5, 1, 5])],
+)
+def test_specimens_have_the_replicates_dealt_to_them(replicates, sizes):
+    data = simulate(Recipe(units=(4, 4), replicates=replicates), seed=0)
+    assert np.bincount(data.unit).tolist() == sizes
+    assert all(np.unique(data.label[data.unit == u]).size == 1 for u in range(8))
+
+
+def test_mixed_specimens_hold_every_class_and_share_their_body():
+    data = simulate(replace(Recipe(units=(6, 6), mixed=True), noise=0.0), seed=0)
+    assert all(np.unique(data.label[data.unit == u]).size == 2 for u in range(6))
+    np.testing.assert_allclose(data.x[:6], data.x[6:], atol=1e-12)
+
+
+def test_batches_follow_their_mix():
+    assert set(simulate(Recipe(), seed=0).batch) == {"batch 1"}
+    aliased = simulate(Recipe(batches=2, batch_mix=1.0), seed=0)
+    assert all(np.unique(aliased.batch[aliased.label == c]).size == 1 for c in np.unique(aliased.label))
+    mixed = simulate(Recipe(units=(500, 500), batches=2, batch_mix=0.8), seed=0)
+    own = max((mixed.batch[mixed.label == "class 1"] == b).mean() for b in ("batch 1", "batch 2"))
+    assert own == pytest.approx(0.8, abs=0.06)
+    crossed = simulate(Recipe(units=(5, 5), replicates=4, batches=4, crossed=True), seed=0)
+    assert all(np.unique(crossed.batch[crossed.unit == u]).size == 4 for u in range(10))
+    lost = simulate(Recipe(units=(500, 500), batches=4, batch_lost=0.3), seed=0)
+    assert (lost.batch == "").mean() == pytest.approx(0.3, abs=0.05)
+
+
+def test_a_batch_moves_all_channels_or_the_first_peak_only():
+    level = simulate(replace(QUIET, batches=4, batch_offset=0.5), seed=0)
+    height = simulate(replace(QUIET, batches=4, batch_band=0.5), seed=0)
+    plain = simulate(QUIET, seed=0).x[0]
+    for batch in np.unique(level.batch):
+        moved = level.x[level.batch == batch] - plain
+        np.testing.assert_allclose(moved, moved[0, 0])
+    assert np.abs(height.x[:, inside(height.axis, BLANK)] - 1.0).max() < 1e-9
+    assert np.unique(height.x[:, 60].round(9)).size == 4
+
+
+@pytest.mark.parametrize("effect", EFFECTS)
+def test_an_effect_of_zero_leaves_older_recipes_their_spectra(effect):
+    data = simulate(Recipe(units=(4, 4)), seed=0)
+    np.testing.assert_array_equal(simulate(Recipe(units=(4, 4), **{effect: 0.0}), seed=0).x, data.x)
+    assert not np.array_equal(simulate(Recipe(units=(4, 4), **{effect: 0.3}), seed=0).x, data.x)
+
+
+def test_truth_names_what_was_planted():
+    truth = simulate(Recipe(band_effect=0.2, gain=0.1), seed=0).truth
+    assert truth["band_effect"] == 0.2 and truth["gain"] == 0.1 and "offset" not in truth
+
+
+def test_take_keeps_what_belongs_together():
+    data = simulate(Recipe(units=(4, 4), replicates=3, batches=2), seed=0)
+    rows = np.array([5, 0, 20])
+    taken = data.take(rows)
+    assert np.array_equal(taken.x, data.x[rows]) and np.array_equal(taken.unit, data.unit[rows])
+    assert taken.label.tolist() == data.label[rows].tolist() and taken.batch.tolist() == data.batch[rows].tolist()
