@@ -23,7 +23,7 @@ demo: $(STAMP) ## real spectra from instrument files to a verdict, in ./demo
 	.venv/bin/offband demo demo
 
 test: $(STAMP) ## the default test suite: everything but calibration and benchmarks
-	$(PYTEST) -m "not calibration and not benchmark"
+	OMP_NUM_THREADS=1 $(PYTEST) -m "not calibration and not benchmark" -n 2 --dist loadfile
 
 lint: $(STAMP) ## ruff and mypy
 	$(PYTHON) -m ruff check .

@@ -36,6 +36,6 @@ def pipeline(study: Study | Path, command: str = "") -> PipelineResult:
     run = begin_tracking(plan, ingested.snapshot)
     variants = preprocess(plan, ingested.snapshot)
     models = train(plan, variants, run)
-    audited = audit(plan, ingested.snapshot, models, origin_of(run, command))
+    audited = audit(plan, ingested.snapshot, origin_of(run, command))
     end_tracking(run, audited)
     return PipelineResult(ingested, models, audited)

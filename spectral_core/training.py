@@ -15,10 +15,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
-from spectral_core.errors import AuditError, OffbandError
+from spectral_core.errors import AuditError
 from spectral_core.models import Model
-from spectral_core.preprocessing import Chain
-from spectral_core.regions import Regions
 from spectral_core.splits import Codes, Design, permuted_codes, random_folds, unit_folds
 
 Floats = npt.NDArray[np.float64]
@@ -75,41 +73,6 @@ class TrainedModel:
         return f"{self.variant} · {self.model.text}: {said}"
 
 
-def crop_then_apply(
-    intensity: npt.ArrayLike, axis: npt.NDArray[np.float64], *, chain: Chain, regions: Regions
-) -> dict[str, Floats]:
-    """Crop the bands, the off-band channels and the blanks, then preprocess each by itself.
-
-    In this order nothing of a band reaches the other channels through a normalisation, a derivative or a
-    baseline.
-
-    Args:
-        intensity: n × d as measured.
-        axis: d channel positions.
-        chain: Per-spectrum steps.
-        regions: Channels of each region.
-
-    Returns:
-        "bands", "off_band" and "blank" to n × d' intensities. A region is absent where it was not declared
-        (without bands nothing is off-band) or where the chain cannot run on its channels alone.
-    """
-    x = np.asarray(intensity, dtype=np.float64)
-    masks = {"blank": regions.blank}
-    if regions.bands:
-        masks |= {"bands": regions.in_band, "off_band": regions.off_band}
-    cropped = {}
-    for name, mask in masks.items():
-        if not mask.any():
-            continue
-        try:
-            values = np.asarray(chain.apply(x[:, mask], axis[mask])[0], dtype=np.float64)
-        except OffbandError:
-            continue
-        if np.isfinite(values).all():
-            cropped[name] = values
-    return cropped
-
-
 def train(
     intensity: npt.ArrayLike,
     design: Design,
@@ -129,7 +92,7 @@ def train(
         design: Classes and units of the n spectra.
         model: The model.
         variant: Text of the variant, for the record.
-        regions: Name to n × d' intensities, as `crop_then_apply` gives them.
+        regions: Name to n × d' intensities, each cropped before it was preprocessed.
         folds: Number of folds.
         permutations: Number of label permutations, each a complete cross-validation; 0 for none.
         seed: Of folds, permutations and the model.
@@ -151,11 +114,10 @@ def train(
             return _out_of_fold(model, x, design.codes, folds, seed)
 
         together = held_out(compact, units)
-        by_region = {name: held_out(compact_coordinates(x, model), units) for name, x in parts.items()}
-        predicted = by_region | {
+        predicted = {
             "unit_folds": together,
             "random_folds": held_out(compact, mixed) if design.has_replicates else together,
-        }
+        } | {name: held_out(compact_coordinates(x, model), units) for name, x in parts.items()}
         relabelled = permuted_codes(design, n=permutations, seed=seed).T
         null = Parallel(n_jobs=workers, max_nbytes=None)(
             delayed(_accuracy)(model, compact, codes, units, seed) for codes in relabelled

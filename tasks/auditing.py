@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from spectral_core.archive import open_archive
 from spectral_core.audit import audit_study
 from spectral_core.study import Study
+from spectral_core.study_models import design_of, kept_predictions
 from tasks.policy import pure_task
 from tasks.progress import Progress
 
@@ -37,28 +37,25 @@ def results_folder(study: Study, snapshot: str) -> Path:
     return study.results / f"{snapshot[:10]}-{study.digest()[:10]}"
 
 
+def predictions_folder(study: Study, snapshot: str) -> Path:
+    """Give the folder where training leaves out-of-fold predictions for the audit."""
+    return results_folder(study, snapshot) / "out-of-fold"
+
+
 @pure_task(name="audit snapshot")
-def audit_snapshot(
-    study: Study, snapshot: str, *, models: Sequence[dict[str, Any]] | None, origin: dict[str, str]
-) -> Audited:
-    """Audit the spectra of a snapshot and write report.json and report.html.
+def audit_snapshot(study: Study, snapshot: str, *, origin: dict[str, str]) -> Audited:
+    """Audit the spectra of a snapshot and the models trained on it; write report.json and report.html.
 
     Args:
         study: What is claimed.
         snapshot: The archive's snapshot.
-        models: What the report shows of each trained model; None for what an earlier report of the same study,
-            snapshot and version shows.
         origin: Entries of the report's provenance: the runs and the command that made it.
     """
-    dataset = open_archive(study.archive).open(snapshot)
-    report = audit_study(study, dataset, snapshot=snapshot, progress=Progress("auditing"))
+    dataset = open_archive(study.archive).open(snapshot).load()
+    trained = kept_predictions(predictions_folder(study, snapshot), study, design_of(study, dataset))
+    report = audit_study(study, dataset, snapshot=snapshot, trained=trained, progress=Progress("auditing"))
     folder = results_folder(study, snapshot)
-    if models is None:
-        models, origin = earlier_models(
-            folder / "report.json", origin, version=report.to_dict()["offband_version"]
-        )
-    provenance = {**report.to_dict()["provenance"], **origin}
-    report = report.with_content(models=list(models), provenance=provenance)
+    report = report.with_content(provenance={**report.to_dict()["provenance"], **origin})
     return Audited(
         report.verdict,
         report.summary,
@@ -70,26 +67,13 @@ def audit_snapshot(
     )
 
 
-def earlier_models(
-    report_json: Path, origin: dict[str, str], *, version: str
-) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """Give the models of an earlier report, and an origin that names the MLflow run they are from."""
-    try:
-        earlier = json.loads(report_json.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return [], origin
-    run = earlier.get("provenance", {}).get("mlflow_run_id")
-    if earlier.get("offband_version") != version or run is None:
-        return [], origin
-    return earlier.get("models", []), {"mlflow_run_id": run, **origin}
-
-
 def probe_metrics(content: Mapping[str, Any]) -> dict[str, float]:
     """Name the probe's numbers on the first variant that has the verdict as the models' metrics are named.
 
     Where no unit was measured twice, random folds are unit folds.
     """
-    variant = next(v for v in content["variants"] if v["verdict"] == content["verdict"])
+    named = next(v["variant"] for v in content["variants"] if v["verdict"] == content["verdict"])
+    variant = next(v for v in content.get("probe", content["variants"]) if v["variant"] == named)
     probes = dict(variant["probes"])
     full = probes.pop("full")
     probes |= {"unit_folds": full, "random_folds": variant["random_folds"] or full}

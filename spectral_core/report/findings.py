@@ -46,12 +46,20 @@ def models_html(report: Part) -> Markup | None:
     rows = [
         [str(m.get("model", "")), tag("code", str(m.get("variant", ""))),
          _JUDGED_BY.get(str(m.get("judged_by")), str(m.get("judged_by") or ABSENT)),
+         _model_verdict(m),
          *[_metric(key, (m.get("metrics") or {}).get(key)) for key in metrics]]
         for m in models
     ]  # fmt: skip
-    head = ["Model", "Variant", "Judged by", *[_breakable(key) for key in metrics]]
+    head = ["Model", "Variant", "Judged by", "Verdict", *[_breakable(key) for key in metrics]]
     return table(list(head), rows, caption="Models, with units kept together unless the name says otherwise",
-                 numeric_from=3)  # fmt: skip
+                 numeric_from=4)  # fmt: skip
+
+
+def _model_verdict(model: Part) -> str:
+    if not model.get("verdict"):
+        return ABSENT
+    codes = ", ".join(model.get("reasons") or [])
+    return verdict_name(model["verdict"]) + (f" ({codes})" if codes else "")
 
 
 def _breakable(name: str) -> Markup:

@@ -66,27 +66,30 @@ class Coverage:
 
 def populations() -> tuple[Population, ...]:
     """Combine accuracies, designs and replicates."""
-    accuracies = ((0.6, 0.6), (0.75, 0.6), (0.9, 0.9), (0.9, 0.75), (0.97, 0.97), (0.97, 0.9))
+    accuracies = ((0.6, 0.6), (0.75, 0.6), (0.9, 0.9), (0.9, 0.75), (0.97, 0.97), (0.97, 0.9), (0.99, 0.93))
     designs = ((10, 10), (20, 20), (40, 40), (80, 80), (12, 60), (30, 30, 30), (20,) * 5)
     single = [Population(a, b, units) for a, b in accuracies for units in designs]
     return (*single, *(Population(a, b, units, 4) for a, b in accuracies for units in ((20, 20), (40, 40))))
 
 
-def measure(population: Population) -> tuple[Coverage, Coverage, Coverage]:
-    """Measure analytic intervals of an accuracy and of a difference, and the percentile bootstrap of the latter."""
+def measure(population: Population) -> tuple[Coverage, Coverage, Coverage, Coverage]:
+    """Measure the audit's intervals of an accuracy and of a difference, then the percentile bootstrap of both."""
     design = population.design()
     rng = np.random.default_rng([sum(population.units), population.replicates, round(1000 * population.accuracy)])
-    accuracy, difference, bootstrap = [], [], []
+    resampling = np.random.default_rng(0)
+    accuracy, difference, resampled, resampled_difference = [], [], [], []
     for i in range(SETS):
         a, b = population.draw(rng, design.unit)
         accuracy.append(balanced_mean(design, a, alpha=0.05))
         difference.append(balanced_mean(design, a - b, alpha=0.05, low=-1.0))
         if i < BOOTSTRAPPED:
-            bootstrap.append(_percentile(design, a - b, rng))
+            resampled.append(_percentile(design, a, resampling))
+            resampled_difference.append(_percentile(design, a - b, resampling))
     return (
         _coverage(accuracy, population.accuracy),
         _coverage(difference, population.difference),
-        _coverage(bootstrap, population.difference),
+        _coverage(resampled, population.accuracy),
+        _coverage(resampled_difference, population.difference),
     )
 
 

@@ -19,7 +19,7 @@ from tests.calibration.prose import PARTS
 from tests.calibration.scenarios import SCENARIOS, Scenario
 from tests.calibration.trial import Outcome
 
-Covered = tuple[Coverage, Coverage, Coverage]
+Covered = tuple[Coverage, Coverage, Coverage, Coverage]
 
 
 @dataclass

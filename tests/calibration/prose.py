@@ -80,12 +80,12 @@ bound ({sets} draws a row; 93–97 % is promised for the interval, at least 93 %
 class can expect fewer than ten errors, intervals of accuracies are wider than needed, and intervals of differences
 wherever units seldom disagree or replicates average their disagreement away: the pseudo-units that keep "no error
 seen" from meaning "no error possible" cost width there. The audit then says `inconclusive` more often than it must,
-never less. The last column is the percentile bootstrap of units
+never less. The last two columns are the percentile bootstrap of units
 ({resamples} resamples) on the first {bootstrapped} of these draws, which the audit does not use
 ([why](decisions/0003-intervals.md)).
 
-| accuracies | units a class | replicates | accuracy | difference | difference, bootstrap |
-|---|---|---|---|---|---|
+| accuracies | units a class | replicates | accuracy | difference | accuracy, bootstrap | difference, bootstrap |
+|---|---|---|---|---|---|---|
 {coverage_rows}
 """
 

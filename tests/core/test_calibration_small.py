@@ -48,7 +48,7 @@ def test_planted_truth_is_found_in_nearly_every_seed(scenario):
 def test_intervals_cover_and_the_bootstrap_of_units_covers_less(population, monkeypatch):
     monkeypatch.setattr("tests.calibration.coverage.SETS", 400)
     monkeypatch.setattr("tests.calibration.coverage.BOOTSTRAPPED", 100)
-    accuracy, difference, bootstrap = measure(population)
+    accuracy, difference, _, bootstrap = measure(population)
     low, high = band_around(0.95, 400, level=1e-4)
     assert low <= accuracy.interval <= high
     assert low <= difference.interval  # wider than needed where replicates agree: see docs/calibration.md

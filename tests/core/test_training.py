@@ -8,10 +8,9 @@ from sklearn.metrics import balanced_accuracy_score, recall_score
 
 from spectral_core.errors import AuditError
 from spectral_core.models import parse_model
-from spectral_core.preprocessing import parse_variant
 from spectral_core.regions import locate_regions
 from spectral_core.splits import Design, make_design, permuted_codes, unit_folds
-from spectral_core.training import balanced_accuracy, compact_coordinates, crop_then_apply, train
+from spectral_core.training import balanced_accuracy, compact_coordinates, train
 
 RIGID = ["ridge", "pls-da", "lda", "svm-rbf", "k-nn", "mean_centre | pca(6) | svm-rbf"]
 EVERY = ["ridge", "pls-da", "lda", "svm-rbf", "random-forest(trees=10)", "k-nn", "msc | scale | pca(6) | lda"]
@@ -149,32 +148,10 @@ def test_a_band_effect_is_seen_in_the_band_and_nowhere_else():
     x, design = study(units=40, shift=3.0)
     axis = np.arange(120.0)
     regions = locate_regions(axis, axis_unit="nm", bands={"dye": (0, 19)}, blanks={"edge": (90, 119)})
-    cropped = crop_then_apply(x, axis, chain=parse_variant("raw"), regions=regions)
+    cropped = {"bands": x[:, regions.in_band], "off_band": x[:, regions.off_band], "blank": x[:, regions.blank]}
     accuracy = trained(x, design, regions=cropped).balanced_accuracy
     assert accuracy["bands"] > 0.95
     assert abs(accuracy["off_band"] - 0.5) < 0.25 and abs(accuracy["blank"] - 0.5) < 0.25
-
-
-def test_cropping_comes_before_preprocessing():
-    axis, x = np.arange(60.0), np.random.default_rng(0).normal(size=(8, 60)) + 5
-    regions = locate_regions(axis, axis_unit="nm", bands={"b": (20, 29)}, blanks={"q": (45, 59)})
-    disturbed = x.copy()
-    disturbed[:, 20:30] *= 100
-    chain = parse_variant("snv | savgol(5, 2, 1)")
-
-    before, after = (crop_then_apply(v, axis, chain=chain, regions=regions) for v in (x, disturbed))
-
-    np.testing.assert_array_equal(before["off_band"], after["off_band"])
-    np.testing.assert_array_equal(before["blank"], after["blank"])
-    np.testing.assert_allclose(before["blank"], chain.apply(x[:, 45:], axis[45:])[0], atol=1e-12)
-
-
-def test_regions_that_are_not_declared_or_too_narrow_for_the_chain_are_absent():
-    axis, x = np.arange(60.0), np.random.default_rng(0).normal(size=(4, 60))
-    narrow = locate_regions(axis, axis_unit="nm", bands={"b": (20, 22)}, blanks={})
-    nothing = locate_regions(axis, axis_unit="nm", bands={}, blanks={})
-    assert set(crop_then_apply(x, axis, chain=parse_variant("savgol(11, 2)"), regions=narrow)) == {"off_band"}
-    assert crop_then_apply(x, axis, chain=parse_variant("raw"), regions=nothing) == {}
 
 
 @pytest.mark.parametrize("text", EVERY)

@@ -110,7 +110,11 @@ def test_an_artefact_in_the_blank_goes_from_files_to_verdict(
     assert judged.document["verdict"] == "artefact"
     assert offband("audit", study, "--fail-unless", "artefact").status == 0
     audited_again = json.loads(Path(told["report_json"]).read_text(encoding="utf-8"))
-    assert audited_again["models"] == report["models"]
+    judged_models = [
+        [(m["variant"], m["model"], m["verdict"], m["reasons"]) for m in found["models"]]
+        for found in (report, audited_again)
+    ]
+    assert judged_models[0] == judged_models[1] and len(judged_models[0]) == 4
     assert audited_again["provenance"]["command"] == f"offband audit {study} --snapshot {snapshot}"
 
 
