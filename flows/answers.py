@@ -75,9 +75,7 @@ def _ingestion_lines(study: Study, report: IngestReport) -> list[str]:
 
 
 def _models_table(models: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table(
-        title="Balanced accuracy of the models", title_justify="left", box=None, padding=(0, 2, 0, 0)
-    )
+    table = Table(title="Balanced accuracy of the models", title_justify="left", box=None, padding=(0, 2, 0, 0))
     table.add_column("variant")
     table.add_column("model")
     for heading in _COLUMNS.values():

@@ -51,9 +51,7 @@ def demo(
 
 
 @app.command(epilog="Example: offband run study.toml --fail-unless supported")
-def run(
-    study: StudyFile, fail_unless: FailUnless = None, as_json: Json = False, verbose: Verbose = False
-) -> None:
+def run(study: StudyFile, fail_unless: FailUnless = None, as_json: Json = False, verbose: Verbose = False) -> None:
     """Ingest what is new, preprocess, train, and audit: the whole pipeline of a study."""
     with Terminal(as_json=as_json, verbose=verbose) as terminal:
         _run(terminal, study, fail_unless)

@@ -160,9 +160,7 @@ def archive(path: Path) -> Finding:
         opened = open_archive(path)
         return _ok("archive", f"{path}, {len(opened)} spectra, snapshot {opened.snapshot()}")
     except OffbandError as error:
-        return _wrong(
-            "archive", f"{error.where}: expected {error.expected}, found {error.found}", error.remedy
-        )
+        return _wrong("archive", f"{error.where}: expected {error.expected}, found {error.found}", error.remedy)
 
 
 def tracking(uri: str) -> Finding:

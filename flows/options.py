@@ -19,9 +19,7 @@ class Verdict(StrEnum):
     inconclusive = "inconclusive"
 
 
-StudyFile = Annotated[
-    Path, typer.Argument(metavar="STUDY", help="The study file (TOML).", show_default=False)
-]
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file (TOML).", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document on stdout.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what Prefect logs, and tracebacks.")]
 FailUnless = Annotated[

@@ -86,7 +86,7 @@ class Subject:
         regions: Regions,
     ) -> Subject:
         """Summarise spectra, design and regions."""
-        return cls(_design(design), _regions(axis, places, regions), _spectra(x, axis, design, places))
+        return cls(_design(design, axis.size), _regions(axis, places, regions), _spectra(x, axis, design, places))
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,9 @@ def report_on(subject: Subject, settings: Settings, variants: Sequence[VariantRe
     """Put the variants' reports together: reasons of the variants that share the overall verdict."""
     deciding = [v for v in variants if v.verdict == verdict]
     reasons, reason_rows = _gather({v.case.evidence.variant: v.reasons for v in deciding})
-    caveats, caveat_rows = _gather({v.case.evidence.variant: v.caveats for v in variants})
+    said = {f"{reason.code.removesuffix('_sufficient')}_signal" for reason in reasons}
+    beside = {v.case.evidence.variant: tuple(c for c in v.caveats if c.code not in said) for v in variants}
+    caveats, caveat_rows = _gather(beside)
     if len({v.verdict for v in variants}) > 1:
         listed = "; ".join(f"{v.case.evidence.variant}: {v.verdict}" for v in variants)
         found = Message("variant_dependent", f"The verdict depends on the preprocessing ({listed}).")
@@ -182,7 +184,7 @@ def report_on(subject: Subject, settings: Settings, variants: Sequence[VariantRe
         "offband_version": packages["offband"],
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "verdict": verdict,
-        "summary": _HEADLINES[verdict],
+        "summary": f"{_HEADLINES[verdict]} {_numbers(deciding[0].case)}",
         "reasons": reason_rows,
         "caveats": caveat_rows,
         "settings": dict(settings.__dict__),
@@ -199,6 +201,14 @@ def report_on(subject: Subject, settings: Settings, variants: Sequence[VariantRe
         "provenance": {"versions": packages},
     }  # fmt: skip
     return AuditReport(verdict, reasons, caveats, checks, content)
+
+
+def _numbers(case: Case) -> str:
+    """Tell the accuracies in a sentence: what the first figure shows."""
+    told = {"full": "full spectrum", "bands": "declared bands", "off_band": "off-band", "blank": "blanks"}
+    answers = case.evidence.answers
+    reached = [f"{name} {answers[key].accuracy.value:.2f}" for key, name in told.items() if key in answers]
+    return f"Balanced accuracy on {case.evidence.variant}: {', '.join(reached)}; chance {case.chance:.2f}."
 
 
 def _gather(found: Mapping[str, tuple[Message, ...]]) -> tuple[tuple[Message, ...], list[dict[str, Any]]]:
@@ -227,7 +237,7 @@ def _accuracy(estimate: Any) -> dict[str, Any]:
     return {"balanced_accuracy": estimate.value, "interval": [estimate.low, estimate.high]}
 
 
-def _design(design: Design) -> dict[str, Any]:
+def _design(design: Design, n_channels: int) -> dict[str, Any]:
     classes = {
         name: {"spectra": int((design.codes == c).sum()), "units": design.units_per_class[c]}
         for c, name in enumerate(design.classes)
@@ -241,7 +251,8 @@ def _design(design: Design) -> dict[str, Any]:
         if design.batch_declared
     }
     return {
-        "n_spectra": design.n, "n_units": design.n_units, "unit_declared": design.unit_declared,
+        "n_spectra": design.n, "n_channels": n_channels, "n_units": design.n_units,
+        "unit_declared": design.unit_declared,
         "classes": classes, "batches": batches, "chance": 1 / len(design.classes),
     }  # fmt: skip
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spectral_core.inference import Estimate
-from spectral_core.messages import probability
+from spectral_core.messages import probability, signed
 from spectral_core.verdict import Case
 
 
@@ -73,7 +73,7 @@ def _block(case: Case, code: str, name: str, question: str) -> Check:
     text = f"{answer.accuracy.value:.2f} ({_interval(answer.accuracy)}), {probability(answer.p_adjusted)}"
     if loss is not None:
         values["full_minus_this"] = loss.to_dict()
-        text += f"; the full spectrum has {loss.value:+.2f} ({_interval(loss)})"
+        text += f"; the full spectrum has {signed(loss.value)} ({_interval(loss)})"
     if name == "nuisance":
         values["auc"] = dict(case.evidence.scalar_aucs)
     if answer.note:
@@ -82,7 +82,7 @@ def _block(case: Case, code: str, name: str, question: str) -> Check:
 
 
 def _interval(estimate: Estimate) -> str:
-    return f"95 % interval {estimate.low:.2f} to {estimate.high:.2f}"
+    return f"95 % interval {estimate.low:.2f} to {estimate.high:.2f}".replace("-", "−")
 
 
 def _leakage(case: Case) -> Check:
@@ -94,7 +94,7 @@ def _leakage(case: Case) -> Check:
     gain = leakage.optimism
     text = (
         f"random folds {leakage.random_folds.value:.2f}, units kept together {case.full.accuracy.value:.2f}: "
-        f"{gain.value:+.2f} ({_interval(gain)})."
+        f"{signed(gain.value)} ({_interval(gain)})."
     )
     values = {"random_folds": leakage.random_folds.to_dict(), "optimism": gain.to_dict()}
     return Check("replicate_leakage", variant, question, True, text, values)
@@ -118,7 +118,8 @@ def _batch(case: Case) -> Check:
         "left_out_batches": {**left_out.accuracy.to_dict(), "p": left_out.p, "batches": left_out.n_batches},
     }  # fmt: skip
     text = (
-        f"inside batches a gain of {gain.value:+.2f} ({_interval(gain)}), {probability(case.full.p_within_adjusted)}; "
+        f"inside batches a gain of {signed(gain.value)} ({_interval(gain)}), "
+        f"{probability(case.full.p_within_adjusted)}; "
         f"batches left out {left_out.accuracy.value:.2f} ({probability(left_out.p)}); Cramér's V {batch.cramers_v:.2f}."
     )
     return Check("batch", variant, question, True, text, values)
@@ -131,7 +132,7 @@ def _carried(case: Case) -> Check:
         why = "the variant changes nothing, or there is no off-band"
         return Check("preprocessing_carried", case.evidence.variant, question, False, f"Not asked: {why}.")
     after = case.evidence.answers["off_band_after"].accuracy.value
-    text = f"off-band cropped after preprocessing {after:.2f}: {found.value:+.2f} ({_interval(found)})."
+    text = f"off-band cropped after preprocessing {after:.2f}: {signed(found.value)} ({_interval(found)})."
     return Check(
         "preprocessing_carried", case.evidence.variant, question, True, text,
         {"after_minus_before": found.to_dict()},

@@ -72,9 +72,7 @@ def _refuse_foreign(folder: Path, content: dict[str, str]) -> None:
     if not foreign and (folder / "study.toml").exists() and "samples.csv" not in there:
         foreign = ["study.toml"]
     if foreign:
-        raise StudyError(
-            str(folder), "an empty folder or an earlier demo", offenders(foreign), "Name another folder."
-        )
+        raise StudyError(str(folder), "an empty folder or an earlier demo", offenders(foreign), "Name another folder.")
 
 
 def _inbox_files() -> dict[str, str]:

@@ -275,9 +275,7 @@ class _Ingestion:
         )  # fmt: skip
 
 
-def _entry(
-    file: Found, sha: str, state: State, reason: str = "", snapshot: str = "", spectra: int = 0
-) -> Entry:
+def _entry(file: Found, sha: str, state: State, reason: str = "", snapshot: str = "", spectra: int = 0) -> Entry:
     return Entry(file.name, sha, state, reason, file.stat.size, file.stat.mtime_ns, snapshot, spectra)
 
 

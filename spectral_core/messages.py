@@ -53,7 +53,17 @@ def reached(case: Case, name: str) -> str:
 
 def bounds(estimate: Estimate) -> str:
     """Write an estimate with its interval."""
-    return f"{estimate.value:+.2f}, 95 % interval {estimate.low:+.2f} to {estimate.high:+.2f}"
+    return f"{signed(estimate.value)}, 95 % interval {signed(estimate.low)} to {signed(estimate.high)}"
+
+
+def signed(value: float) -> str:
+    """Write a difference with its sign.
+
+    Example:
+        >>> signed(0.5), signed(-0.061)
+        ('+0.50', '−0.06')
+    """
+    return f"{value:+.2f}".replace("-", "−")
 
 
 def best_scalars(case: Case) -> str:

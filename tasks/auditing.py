@@ -77,7 +77,5 @@ def probe_metrics(content: Mapping[str, Any]) -> dict[str, float]:
     probes = dict(variant["probes"])
     full = probes.pop("full")
     probes |= {"unit_folds": full, "random_folds": variant["random_folds"] or full}
-    metrics = {
-        f"balanced_accuracy_{name}": float(probe["balanced_accuracy"]) for name, probe in probes.items()
-    }
+    metrics = {f"balanced_accuracy_{name}": float(probe["balanced_accuracy"]) for name, probe in probes.items()}
     return metrics | {"p_association": float(full["p"])}

@@ -202,8 +202,6 @@ def metadata_of(dataset: xr.Dataset, *, where: str) -> dict[str, Texts]:
         texts: Texts = np.asarray(variable.values).astype(object)
         odd = [text for text in texts if not isinstance(text, str)]
         if odd:
-            raise SpectraError(
-                f"{where}, column {name}", "texts", offenders(odd), "Write the values as texts."
-            )
+            raise SpectraError(f"{where}, column {name}", "texts", offenders(odd), "Write the values as texts.")
         columns[str(name)] = texts
     return columns

@@ -39,9 +39,7 @@ def check_archive(path: Path) -> None:
         ArchiveError: Nothing is there, the folder is something else, or its layout is newer.
     """
     if not path.exists():
-        raise ArchiveError(
-            str(path), "an archive", "no such folder", "Check the path, or ingest files first."
-        )
+        raise ArchiveError(str(path), "an archive", "no such folder", "Check the path, or ingest files first.")
     try:
         marker = json.loads((path / MARKER).read_text(encoding="utf-8"))
         found = (marker["format"], int(marker["version"]))
@@ -185,10 +183,6 @@ def _foreign(path: Path) -> ArchiveError:
     if not path.is_dir():
         return ArchiveError(str(path), "the folder of an archive", "a file", "Point `archive` at a folder.")
     names = sorted(entry.name for entry in path.iterdir())
-    found = (
-        f"a folder with {offenders(names)} and no {MARKER}" if names else f"an empty folder without {MARKER}"
-    )
-    remedy = (
-        "Point `archive` at an absent or empty folder, or at an archive." if names else "Ingest files first."
-    )
+    found = f"a folder with {offenders(names)} and no {MARKER}" if names else f"an empty folder without {MARKER}"
+    remedy = "Point `archive` at an absent or empty folder, or at an archive." if names else "Ingest files first."
     return ArchiveError(str(path), "the folder of an archive", found, remedy)

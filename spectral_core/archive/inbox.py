@@ -85,6 +85,4 @@ def stat_of(path: Path) -> Stat | None:
 
 def _name(path: str, root: str) -> str:
     # a name that is not UTF-8 must still reach the ledger
-    return (
-        os.fsencode(path[len(root) :].strip(os.sep)).decode("utf-8", "backslashreplace").replace(os.sep, "/")
-    )
+    return os.fsencode(path[len(root) :].strip(os.sep)).decode("utf-8", "backslashreplace").replace(os.sep, "/")

@@ -32,9 +32,7 @@ def correct_metadata(archive: Archive, table: SampleTable) -> int:
     joined = join_samples(table, metadata.isel(sample=described))
     columns = {}
     for name, texts in joined.coords.items():
-        column = (
-            metadata[name].values if name in metadata.coords else np.full(len(described), "", dtype=object)
-        )
+        column = metadata[name].values if name in metadata.coords else np.full(len(described), "", dtype=object)
         columns[name] = ("sample", column.copy())
         columns[name][1][described] = texts.values
     return archive.relabel(xr.Dataset(coords=columns))
@@ -71,9 +69,7 @@ def _described(table: SampleTable, metadata: xr.Dataset) -> npt.NDArray[np.bool_
     samples, n = table.samples, metadata.sizes["sample"]
     if samples.sheet is None and samples.pattern is None:
         own = column_name(samples.label)
-        return (
-            np.asarray(metadata[own].values != "") if own in metadata.coords else np.zeros(n, dtype=np.bool_)
-        )
+        return np.asarray(metadata[own].values != "") if own in metadata.coords else np.zeros(n, dtype=np.bool_)
     labels = StatedLabels(table)
     spectra = metadata[SPECTRUM].values if SPECTRUM in metadata.coords else [""] * n
     keys = zip(metadata["source"].values, spectra, strict=True)

@@ -95,9 +95,7 @@ class Ledger:
                     str(path), f"a ledger up to version {_VERSION}", f"version {version}", "Update offband."
                 )
             if version < _VERSION:
-                self._db.executescript(
-                    f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;"
-                )
+                self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
 
     def __enter__(self) -> Self:
         return self
@@ -137,10 +135,7 @@ class Ledger:
             db.executemany("DELETE FROM files WHERE source = :source AND sha256 = '' AND :sha256 <> ''", rows)
             db.executemany(
                 "INSERT OR REPLACE INTO stats VALUES (?, ?, ?, ?, ?)",
-                (
-                    (name, stat.size, stat.mtime_ns, stat.ctime_ns, sha)
-                    for name, (stat, sha) in (stats or {}).items()
-                ),
+                ((name, stat.size, stat.mtime_ns, stat.ctime_ns, sha) for name, (stat, sha) in (stats or {}).items()),
             )
 
     def touch(self, seen: Iterable[tuple[str, str]]) -> None:

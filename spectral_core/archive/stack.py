@@ -13,16 +13,12 @@ from spectral_core.spectra import make_spectra
 
 def stack(parts: Sequence[xr.Dataset], axis: ArchiveAxis) -> xr.Dataset:
     """Put the spectra of several files into one dataset on `axis`; a column that one lacks is "" there."""
-    names = dict.fromkeys(
-        str(n) for part in parts for n, v in part.variables.items() if v.dims == ("sample",)
-    )
+    names = dict.fromkeys(str(n) for part in parts for n, v in part.variables.items() if v.dims == ("sample",))
     columns = {
         name: [
             text
             for part in parts
-            for text in (
-                part.variables[name].values if name in part.variables else [""] * part.sizes["sample"]
-            )
+            for text in (part.variables[name].values if name in part.variables else [""] * part.sizes["sample"])
         ]
         for name in names
     }

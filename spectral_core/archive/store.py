@@ -138,9 +138,7 @@ class Archive:
             ArchiveError: The archive is empty, or has no such snapshot.
         """
         group = zarr.open_group(self._session(snapshot).store, mode="r")
-        names = sorted(
-            text_columns(group), key=lambda n: (METADATA.index(n) if n in METADATA else len(METADATA), n)
-        )
+        names = sorted(text_columns(group), key=lambda n: (METADATA.index(n) if n in METADATA else len(METADATA), n))
         return xr.Dataset(coords={name: ("sample", read_texts(group, name)) for name in names})
 
     def open(self, snapshot: str | None = None) -> xr.Dataset:

@@ -44,9 +44,7 @@ def test_what_goes_in_comes_out_bit_for_bit(archive) -> None:
     back = archive.open()
     validate_spectra(back, where="archive")
     assert back["intensity"].dtype == np.float32
-    assert (
-        back["intensity"].values.tobytes() == np.concatenate([p["intensity"].values for p in parts]).tobytes()
-    )
+    assert back["intensity"].values.tobytes() == np.concatenate([p["intensity"].values for p in parts]).tobytes()
     assert back["axis"].values.tobytes() == AXIS.tobytes()
     assert back["axis"].attrs["units"] == "cm-1" and back["intensity"].attrs["units"] == "absorbance"
     for column in METADATA:
@@ -68,12 +66,8 @@ def test_longer_texts_are_not_truncated_by_a_later_append(archive) -> None:
     assert list(archive.open()["label"].values) == ["s", "considerably longer, with ümlaut and 谱"]
 
 
-@pytest.mark.parametrize(
-    "column", ["operator", "mg/L ethanol", "plate no.", "_x", "..", "größe", "zarr.json"]
-)
-def test_a_new_column_is_backfilled_with_empty_texts_and_a_missing_one_is_filled(
-    archive, column: str
-) -> None:
+@pytest.mark.parametrize("column", ["operator", "mg/L ethanol", "plate no.", "_x", "..", "größe", "zarr.json"])
+def test_a_new_column_is_backfilled_with_empty_texts_and_a_missing_one_is_filled(archive, column: str) -> None:
     archive.append(spectra("a", 2))
     archive.append(spectra("b", **{column: ["Eve"]}))
     archive.append(spectra("c"))
@@ -188,9 +182,7 @@ def test_a_foreign_folder_is_never_written_to(tmp_path: Path) -> None:
     (foreign / "chapter1.tex").write_text("text")
     (foreign / "store").mkdir()
     for use in (create_archive, open_archive):
-        with pytest.raises(
-            ArchiveError, match=r"chapter1\.tex.*Point `archive` at an absent or empty folder"
-        ):
+        with pytest.raises(ArchiveError, match=r"chapter1\.tex.*Point `archive` at an absent or empty folder"):
             use(foreign)
     with pytest.raises(ArchiveError, match="found a file"):
         create_archive(foreign / "chapter1.tex")

@@ -149,9 +149,7 @@ def test_equal_spectra_constant_channels_and_few_numbers_are_survived():
     same = audit_classifier(np.full((24, 30), 0.1), np.arange(24) % 2, axis=axis, axis_unit="nm",
                             bands={"b": (5, 8)}, blank={"k": (25, 28)}, n_permutations=99, seed=0)  # fmt: skip
     assert same.verdict in {"no_signal", "inconclusive"}
-    tiny = audit_classifier(
-        np.eye(4, 3), [0, 0, 1, 1], axis=[1, 2, 3], axis_unit="nm", n_permutations=99, seed=0
-    )
+    tiny = audit_classifier(np.eye(4, 3), [0, 0, 1, 1], axis=[1, 2, 3], axis_unit="nm", n_permutations=99, seed=0)
     assert codes(tiny.reasons) == {"too_few_units"}
 
 

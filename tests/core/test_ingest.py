@@ -77,17 +77,13 @@ def ledger_rows(folder: Path) -> dict[str, str]:
         return {row.source: row.state for row in ledger.rows()}
 
 
-def test_every_file_is_archived_with_its_label_and_a_second_run_finds_nothing_new(
-    folder: Path, write: Write
-) -> None:
+def test_every_file_is_archived_with_its_label_and_a_second_run_finds_nothing_new(folder: Path, write: Write) -> None:
     names = [f"day{k % 2}/s{k}.txt" for k in range(7)]
     for name in names:
         write(name)
     sheet(folder, {name: f"class {name[-5]}" for name in names})
     seen: list[tuple[int, int]] = []
-    report = ingest_inbox(
-        study_in(folder), batch_files=3, progress=lambda done, total: seen.append((done, total))
-    )
+    report = ingest_inbox(study_in(folder), batch_files=3, progress=lambda done, total: seen.append((done, total)))
     assert str(report) == "7 new, 0 already archived"
     assert (report.spectra, report.spectra_in_archive) == (7, 7)
     assert seen[-1] == (7, 7)
@@ -130,9 +126,7 @@ def test_bad_files_among_good_ones_are_quarantined_with_reasons_and_the_rest_goe
     assert "16 channels from 400 to 430 cm-1" in reasons["a-odd.txt"]
     assert "16 channels from 401 to 431 cm-1" in reasons["a-odd.txt"]
     copies = sorted((folder / "archive" / "quarantine").iterdir())
-    assert sorted(p.read_bytes() for p in copies) == sorted(
-        before[folder / "inbox" / name] for name in reasons
-    )
+    assert sorted(p.read_bytes() for p in copies) == sorted(before[folder / "inbox" / name] for name in reasons)
     assert {p: p.read_bytes() for p in (folder / "inbox").rglob("*")} == before
     with Ledger(folder / "archive" / "ledger.sqlite") as ledger:
         assert {row.source: row.reason for row in ledger.rows("quarantined")} == reasons
@@ -142,9 +136,7 @@ def test_bad_files_among_good_ones_are_quarantined_with_reasons_and_the_rest_goe
     assert sorted((folder / "archive" / "quarantine").iterdir()) == copies
 
 
-def test_the_most_frequent_axis_of_the_first_batch_wins_not_the_first_file(
-    folder: Path, write: Write
-) -> None:
+def test_the_most_frequent_axis_of_the_first_batch_wins_not_the_first_file(folder: Path, write: Write) -> None:
     write("a.txt", axis=AXIS[:-1])
     write("b.txt")
     write("c.txt")
@@ -168,9 +160,7 @@ def test_other_units_than_the_archive_s_are_quarantined(folder: Path, write: Wri
     assert ingest_inbox(study_in(folder)).new == 1
 
 
-def test_a_quarantined_file_is_tried_again_and_leaves_quarantine_when_it_succeeds(
-    folder: Path, write: Write
-) -> None:
+def test_a_quarantined_file_is_tried_again_and_leaves_quarantine_when_it_succeeds(folder: Path, write: Write) -> None:
     write("a.txt")
     write("b.txt")
     broken = write("c.txt", content="400 1\n402 oops\n")
@@ -227,9 +217,7 @@ def test_an_archived_file_that_a_new_sheet_does_not_name_keeps_its_label(folder:
     assert list(open_archive(folder / "archive").open()["label"].values) == ["x", "y"]
 
 
-def test_an_archived_file_may_leave_the_inbox_while_the_sheet_still_names_it(
-    folder: Path, write: Write
-) -> None:
+def test_an_archived_file_may_leave_the_inbox_while_the_sheet_still_names_it(folder: Path, write: Write) -> None:
     write("a.txt").rename(folder / "inbox" / "a.txt")
     write("b.txt")
     sheet(folder, {"a.txt": "x", "b.txt": "y"})
@@ -241,9 +229,7 @@ def test_an_archived_file_may_leave_the_inbox_while_the_sheet_still_names_it(
         ingest_inbox(study_in(folder))
 
 
-def test_a_sheet_that_names_a_missing_file_stops_the_run_before_anything_is_written(
-    folder: Path, write: Write
-) -> None:
+def test_a_sheet_that_names_a_missing_file_stops_the_run_before_anything_is_written(folder: Path, write: Write) -> None:
     write("a.txt")
     sheet(folder, {"a.txt": "x", "nowhere.txt": "z"})
     with pytest.raises(SheetError, match=r"nowhere\.txt"):
@@ -265,9 +251,7 @@ def test_a_commit_whose_ledger_rows_were_never_written_is_found_again(folder: Pa
     ]  # fmt: skip
 
 
-def test_a_store_that_lost_what_the_ledger_knows_is_not_silently_begun_anew(
-    folder: Path, write: Write
-) -> None:
+def test_a_store_that_lost_what_the_ledger_knows_is_not_silently_begun_anew(folder: Path, write: Write) -> None:
     write("a.txt")
     sheet(folder, {"a.txt": "x"})
     ingest_inbox(study_in(folder))
@@ -343,10 +327,7 @@ def test_the_same_bytes_with_two_labels_are_quarantined_until_the_sheet_is_corre
     write("b.txt", content=content)
     sheet(folder, {"a.txt": "x", "b.txt": "y"})
     ((name, reason),) = ingest_inbox(study_in(folder)).quarantined
-    assert (
-        name == "b.txt"
-        and "expected 'x', the label of 'a.txt', which has the same bytes, found 'y'" in reason
-    )
+    assert name == "b.txt" and "expected 'x', the label of 'a.txt', which has the same bytes, found 'y'" in reason
     assert ledger_rows(folder) == {"a.txt": "archived", "b.txt": "quarantined"}
     sheet(folder, {"a.txt": "x", "b.txt": "x"})
     assert str(ingest_inbox(study_in(folder))) == "0 new, 1 already archived, 1 duplicates"
@@ -357,9 +338,7 @@ def test_the_same_bytes_with_two_labels_are_quarantined_until_the_sheet_is_corre
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_a_file_without_permission_is_quarantined_and_archived_once_it_may_be_read(
-    folder: Path, write: Write
-) -> None:
+def test_a_file_without_permission_is_quarantined_and_archived_once_it_may_be_read(folder: Path, write: Write) -> None:
     write("a.txt")
     write("b.txt").chmod(0)
     sheet(folder, {"a.txt": "x", "b.txt": "x"})

@@ -68,9 +68,7 @@ def check_readable_and_unrepeated(archive: Path, *, newest: int | None = None) -
         spectra = opened.open(snapshot.id)
         names = list(spectra["source"].values)
         assert len(set(names)) == len(names) == snapshot.spectra
-        for name, label, values in zip(
-            names, spectra["label"].values, spectra["intensity"].values, strict=True
-        ):
+        for name, label, values in zip(names, spectra["label"].values, spectra["intensity"].values, strict=True):
             assert values.tobytes() == intensities(int(name[1:-4])).astype(np.float32).tobytes()
             assert label == name[0]
     return snapshots[0].spectra if snapshots else 0
@@ -174,12 +172,8 @@ def test_a_killed_ingestion_is_completed_by_the_next(
     check_complete(study)
 
 
-def test_two_processes_on_one_inbox_store_every_spectrum_once(
-    study: Study, processes: ForkServerContext
-) -> None:
-    both = [
-        processes.Process(target=ingest_inbox, args=(study,), kwargs={"batch_files": BATCH}) for _ in range(2)
-    ]
+def test_two_processes_on_one_inbox_store_every_spectrum_once(study: Study, processes: ForkServerContext) -> None:
+    both = [processes.Process(target=ingest_inbox, args=(study,), kwargs={"batch_files": BATCH}) for _ in range(2)]
     for process in both:
         process.start()
     for process in both:

@@ -243,8 +243,10 @@ def test_a_band_alone_and_all_but_a_band_are_refits(n_classes, n, d, channels):
     for rows in folds:
         train = np.setdiff1d(np.arange(n), rows)
         ridge = refit(model, x[train][:, ~band], design.codes[train], n_classes)
-        margins[rows] = margins_of(ridge, x[train][:, ~band], design.codes[train], design.unit[train], x[rows][:, ~band],
-                                   design.codes[rows], n_classes)  # fmt: skip
+        rest, codes = x[:, ~band], design.codes
+        margins[rows] = margins_of(
+            ridge, rest[train], codes[train], design.unit[train], rest[rows], codes[rows], n_classes
+        )  # fmt: skip
     without = balanced(design.codes, credit(margins, n_classes))
     assert row.without.value == pytest.approx(without)
     assert row.necessity.value == pytest.approx(balanced(design.codes, full) - without)

@@ -75,9 +75,7 @@ def test_units_of_several_classes_exchange_labels_inside_the_unit():
     drawn = permuted_codes(design, n=30, seed=2)
     for u in range(8):
         assert (drawn[unit == u].sum(axis=0) == 2).all()
-        np.testing.assert_array_equal(
-            drawn[unit == u][0], drawn[unit == u][1]
-        )  # its replicates move together
+        np.testing.assert_array_equal(drawn[unit == u][0], drawn[unit == u][1])  # its replicates move together
     assert count_permutations(design) == pytest.approx(2**8)
 
 
@@ -90,9 +88,7 @@ def test_every_relabeling_is_equally_likely():
 
 def test_permutations_are_counted():
     design = make_design([0] * 5 + [1] * 4 + [2] * 3)
-    assert count_permutations(design) == pytest.approx(
-        factorial(12) / (factorial(5) * factorial(4) * factorial(3))
-    )
+    assert count_permutations(design) == pytest.approx(factorial(12) / (factorial(5) * factorial(4) * factorial(3)))
     batches = make_design([0, 0, 1, 1, 0, 1], batch=[1, 1, 1, 1, 2, 2])
     assert count_permutations(batches, within_batch=True) == pytest.approx(comb(4, 2) * comb(2, 1))
     assert count_permutations(make_design(np.arange(4000) % 2)) == float("inf")

@@ -69,9 +69,7 @@ def test_a_study_file_that_is_not_there_or_no_toml(offband: Offband, tmp_path: P
 
 
 @pytest.mark.parametrize("command", ["run", "ingest", "audit"])
-def test_an_archive_that_is_not_one(
-    offband: Offband, write_study: WriteStudy, tmp_path: Path, command: str
-) -> None:
+def test_an_archive_that_is_not_one(offband: Offband, write_study: WriteStudy, tmp_path: Path, command: str) -> None:
     study = write_study(tmp_path)
     (tmp_path / "archive").mkdir()
     (tmp_path / "archive" / "thesis.docx").write_text("not yours")
@@ -79,9 +77,7 @@ def test_an_archive_that_is_not_one(
     assert [p.name for p in (tmp_path / "archive").iterdir()] == ["thesis.docx"]
 
 
-def test_an_audit_before_anything_was_archived(
-    offband: Offband, write_study: WriteStudy, tmp_path: Path
-) -> None:
+def test_an_audit_before_anything_was_archived(offband: Offband, write_study: WriteStudy, tmp_path: Path) -> None:
     _is_a_refusal(offband("audit", write_study(tmp_path)), "archive", "no such folder", "ingest")
 
 
@@ -104,9 +100,7 @@ def test_a_verbose_refusal_shows_where_it_was_raised(offband: Offband, tmp_path:
     "arguments",
     [["run"], ["run", "a.toml", "--fail-unless", "passed"], ["audit", "a.toml", "--nonsense"], ["explain"]],
 )
-def test_a_command_that_does_not_exist_as_typed_is_bad_input(
-    offband: Offband, arguments: Sequence[str]
-) -> None:
+def test_a_command_that_does_not_exist_as_typed_is_bad_input(offband: Offband, arguments: Sequence[str]) -> None:
     answer = offband(*arguments)
     assert answer.status == 2
     assert "Traceback" not in answer.err

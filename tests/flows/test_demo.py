@@ -46,9 +46,7 @@ def test_a_second_demo_leaves_everything_alone_and_keeps_an_edited_study(tmp_pat
     assert (write_demo(tmp_path).written, write_demo(tmp_path).kept) == (0, 61)
     assert _content(tmp_path) == before
     study = tmp_path / "study.toml"
-    study.write_text(
-        study.read_text(encoding="utf-8").replace("alpha = 0.05", "alpha = 0.01"), encoding="utf-8"
-    )
+    study.write_text(study.read_text(encoding="utf-8").replace("alpha = 0.05", "alpha = 0.01"), encoding="utf-8")
     assert load_study(write_demo(tmp_path).study_file).audit.alpha == 0.01
 
 

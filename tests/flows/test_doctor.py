@@ -36,9 +36,7 @@ def test_a_sound_study_has_nothing_wrong(tmp_path: Path) -> None:
         ("delta = 0.05", "dleta = 0.05", "study", "remove it"),
     ],
 )
-def test_what_is_wrong_is_named_with_its_remedy(
-    tmp_path: Path, old: str, new: str, topic: str, remedy: str
-) -> None:
+def test_what_is_wrong_is_named_with_its_remedy(tmp_path: Path, old: str, new: str, topic: str, remedy: str) -> None:
     file = write_demo(tmp_path / "demo").study_file
     text = file.read_text(encoding="utf-8")
     assert old in text

@@ -86,9 +86,7 @@ def test_an_artefact_in_the_blank_goes_from_files_to_verdict(
     assert all({"offband", "study:small"} <= set(run["tags"]) for run in runs)
     (top,) = [run for run in runs if run["name"].startswith("pipeline")]
     assert report["provenance"]["prefect_flow_run_id"] == top["id"] == parent.data.tags["prefect.flow_run_id"]
-    artifacts = {
-        a["key"]: a for a in _prefect(prefect_server, "artifacts", f"snapshot:{snapshot[:10]}") if a["key"]
-    }
+    artifacts = {a["key"]: a for a in _prefect(prefect_server, "artifacts", f"snapshot:{snapshot[:10]}") if a["key"]}
     assert artifacts["verdict"]["data"].startswith("# artefact")
     assert "blank_sufficient" in artifacts["verdict"]["data"]
     assert json.loads(artifacts["ingested"]["data"])[0]["new"] == 80

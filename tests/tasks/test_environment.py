@@ -29,9 +29,7 @@ print(json.dumps({{
 
 
 @pytest.mark.parametrize("first", ["flows", "tasks"])
-def test_importing_flows_or_tasks_turns_every_telemetry_switch_off(
-    first: str, tmp_path: os.PathLike[str]
-) -> None:
+def test_importing_flows_or_tasks_turns_every_telemetry_switch_off(first: str, tmp_path: os.PathLike[str]) -> None:
     """In a process that asks for telemetry, outside of any CI and with an empty home."""
     eager = {
         "DO_NOT_TRACK": "0",
@@ -42,10 +40,6 @@ def test_importing_flows_or_tasks_turns_every_telemetry_switch_off(
     asked = [sys.executable, "-c", _ASK.format(first=first)]
     done = subprocess.run(asked, env=environment, capture_output=True, text=True, timeout=120, check=True)
     answer = json.loads(done.stdout)
-    on = {
-        name
-        for name in ("prefect sdk", "prefect server", "prefect metrics", "promotion", "mlflow")
-        if answer[name]
-    }
+    on = {name for name in ("prefect sdk", "prefect server", "prefect metrics", "promotion", "mlflow") if answer[name]}
     assert on == set()
     assert (answer["host"], answer["ephemeral"], answer["patience"]) == ("127.0.0.1", True, 120)

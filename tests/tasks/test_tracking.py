@@ -61,17 +61,13 @@ def make_study(folder: Path, **tracking: str) -> Study:
 def spectra():
     rng = np.random.default_rng(0)
     codes = np.arange(24) % 2
-    return rng.normal(size=(24, 30)) + codes[:, None], make_design(
-        np.array(["Brasil", "Việt Nam (≥ 1 %)"])[codes]
-    )
+    return rng.normal(size=(24, 30)) + codes[:, None], make_design(np.array(["Brasil", "Việt Nam (≥ 1 %)"])[codes])
 
 
 def track_one_model(folder: Path) -> None:
     study, (x, design) = make_study(folder), spectra()
     parent = start_pipeline_run(study, snapshot="abc", n_spectra=24, n_channels=30)
-    result = train(
-        x, design, model=parse_model("lda"), variant="raw", regions={}, folds=2, permutations=0, seed=1
-    )
+    result = train(x, design, model=parse_model("lda"), variant="raw", regions={}, folds=2, permutations=0, seed=1)
     log_model_run(parent, result, design=design, spectrum_ids=["s"] * 24, axis=AXIS, axis_unit="nm", seed=1)
     fail_run(parent, message="no reason")
 
@@ -193,9 +189,7 @@ def test_mlflow_itself_can_serve_a_logged_model(logged, tmp_path):
     import mlflow.pyfunc
 
     _, _, children, results, client = logged
-    model = mlflow.pyfunc.load_model(
-        client.download_artifacts(children["ridge"].run_id, "model", str(tmp_path))
-    )
+    model = mlflow.pyfunc.load_model(client.download_artifacts(children["ridge"].run_id, "model", str(tmp_path)))
     x = np.random.default_rng(9).normal(size=(5, 30))
     np.testing.assert_array_equal(model.predict(x), results["ridge"].pipeline.predict(x))
     assert model.metadata.signature.inputs.inputs[0].shape == (-1, 30)
@@ -249,9 +243,7 @@ def test_a_run_that_breaks_while_it_is_logged_is_not_left_open(logged, tmp_path)
     study = logged[0]
     parent = start_pipeline_run(study, snapshot=SNAPSHOT, n_spectra=1, n_channels=1)
     with pytest.raises(OffbandError, match=r"absent\.html"):
-        end_pipeline_run(
-            parent, verdict="artefact", reasons=[], metrics={}, artifacts=[tmp_path / "absent.html"]
-        )
+        end_pipeline_run(parent, verdict="artefact", reasons=[], metrics={}, artifacts=[tmp_path / "absent.html"])
     assert client_of(study).get_run(parent.run_id).info.status == "FAILED"
 
 
@@ -260,9 +252,7 @@ def test_a_server_that_does_not_answer_is_named_without_its_password(tmp_path, m
         taken.bind(("127.0.0.1", 0))  # bound, not listening: connections are refused
         uri = f"http://lab:secret@127.0.0.1:{taken.getsockname()[1]}"
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-        with pytest.raises(
-            OffbandError, match="an MLflow tracking server or database that answers"
-        ) as caught:
+        with pytest.raises(OffbandError, match="an MLflow tracking server or database that answers") as caught:
             start_pipeline_run(make_study(tmp_path, uri=uri), snapshot=SNAPSHOT, n_spectra=1, n_channels=1)
     assert "secret" not in str(caught.value)
     assert "127.0.0.1" in caught.value.where
@@ -292,9 +282,7 @@ from mlflow.telemetry.utils import is_telemetry_disabled
 assert is_telemetry_disabled() and get_telemetry_client() is None
 """
     house = Path(__file__).resolve().parents[2]
-    environment = {
-        k: v for k, v in os.environ.items() if k not in {"CI", "PYTEST_CURRENT_TEST", "DO_NOT_TRACK"}
-    }
+    environment = {k: v for k, v in os.environ.items() if k not in {"CI", "PYTEST_CURRENT_TEST", "DO_NOT_TRACK"}}
     environment = {k: v for k, v in environment.items() if not k.startswith("MLFLOW_")}
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, timeout=120,
                          env={**environment, "PYTHONPATH": str(house)})  # fmt: skip
