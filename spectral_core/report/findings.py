@@ -42,7 +42,8 @@ def models_html(report: Part) -> Markup | None:
     models: Sequence[Part] = report.get("models") or []
     if not models:
         return None
-    metrics = list(dict.fromkeys(key for model in models for key in model.get("metrics") or {}))
+    every = dict.fromkeys(key for model in models for key in model.get("metrics") or {})
+    metrics = [key for key in every if not key.startswith(("recall_", "fit_"))]  # those are in MLflow
     rows = [
         [str(m.get("model", "")), tag("code", str(m.get("variant", ""))),
          _JUDGED_BY.get(str(m.get("judged_by")), str(m.get("judged_by") or ABSENT)),
