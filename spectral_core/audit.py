@@ -17,6 +17,7 @@ from spectral_core.evidence import Settings
 from spectral_core.examination import Progress, draw_labelings, examine_variants
 from spectral_core.messages import Places
 from spectral_core.preprocessing import Chain, parse_variant
+from spectral_core.probe import threads_for
 from spectral_core.reasons import explain_reasons
 from spectral_core.regions import Intervals, Mask, locate_regions, off_band_mask
 from spectral_core.spectra import canonical_axis_unit, check_axis, check_finite
@@ -152,8 +153,23 @@ def audit_variants(
     """Audit several preprocessing variants of the same spectra together; their claims are corrected together.
 
     Each of `models` is judged beside the probe on every variant; it speaks for the variant where the audit
-    is about it, or where it is more accurate than the probe by more than delta.
+    is about it, or where it is more accurate than the probe by more than delta. Small problems are computed
+    on one BLAS thread.
     """
+    with threads_for(x.size):
+        return _audit(x, axis, design, places, chains, settings, models, progress)
+
+
+def _audit(
+    x: npt.NDArray[np.floating],
+    axis: Floats,
+    design: Design,
+    places: Places,
+    chains: Sequence[Chain],
+    settings: Settings,
+    models: Sequence[Contender],
+    progress: Progress | None,
+) -> AuditReport:
     regions = locate_regions(axis, axis_unit=places.axis_unit, bands=places.bands, blanks=places.blanks)
     labelings = draw_labelings(design, settings)
     blocks = {str(chain): make_blocks(x, regions, places.bands, chain) for chain in chains}

@@ -243,7 +243,7 @@ def _design(design: Design, n_channels: int) -> dict[str, Any]:
         for c, name in enumerate(design.classes)
     }
     batches = {
-        batch: {
+        batch or "not stated": {
             name: int(np.unique(design.unit[(design.codes == c) & (design.batch == b)]).size)
             for c, name in enumerate(design.classes)
         }

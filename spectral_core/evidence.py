@@ -24,6 +24,7 @@ Floats = npt.NDArray[np.float64]
 CLAIMS = ("full", "bands", "off_band", "blank", "nuisance")  # corrected together; the rest is descriptive
 PAIRS = (
     ("full", "bands"), ("full", "off_band"), ("full", "blank"), ("full", "nuisance"),
+    ("full", "guards_left_out"),
     ("bands", "off_band"), ("off_band_after", "off_band"),
 )  # fmt: skip
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from spectral_core.controls.batch import fewest_permutations
 from spectral_core.messages import Message, Places, best_scalars, bounds, probability, reached
 from spectral_core.splits import count_permutations
-from spectral_core.verdict import FEWEST_UNITS, Case, Judgement
+from spectral_core.verdict import FEWEST_UNITS, Case, Judgement, guards_carry, off_band_share
 
 
 def explain_reasons(judgement: Judgement, case: Case, places: Places) -> tuple[Message, ...]:
@@ -79,10 +79,17 @@ def _off_band_sufficient(case: Case, places: Places) -> str:
 
 
 def _bands_not_privileged(case: Case, places: Places) -> str:
+    if guards_carry(case):
+        lost = case.evidence.differences["full − guards_left_out"]
+        return (
+            "Without the guards, the channels beside a band within half its width, the accuracy drops by "
+            f"{bounds(lost)}: something next to the bands carries it. Move or widen the bands, or name what is there."
+        )
     return (
         f"The declared bands alone reach {reached(case, 'bands')}, channels outside them {reached(case, 'off_band')} "
-        f"(difference {bounds(case.evidence.differences['bands − off_band'])}): the bands are not better than "
-        "what lies beside them. Reconsider the assignment."
+        f"(difference {bounds(case.evidence.differences['bands − off_band'])}), which is "
+        f"{off_band_share(case):.0%} of the gain over chance that the full spectrum has: the bands are not "
+        "privileged over what lies beside them. Reconsider the assignment."
     )
 
 

@@ -181,7 +181,8 @@ def permuted_codes(design: Design, *, n: int, seed: int, within_batch: bool = Fa
     """Draw n admissible relabelings.
 
     Labels are exchanged between whole units; where units hold several classes, between the classes of one
-    unit; with `within_batch`, only between units that were measured in the same batches.
+    unit; with `within_batch`, only between units that were measured in the same batches (a unit whose batch was
+    not stated keeps its label).
 
     Returns:
         (spectra × n) class codes.
@@ -222,6 +223,11 @@ def _exchangeable(design: Design, within_batch: bool) -> tuple[Codes, Codes]:
 
 
 def _entity_batches(design: Design) -> Codes:
+    """Code of the set of batches of each entity; one whose batch was not stated is alone in its block."""
     seen = np.zeros((int(design.entity.max()) + 1, len(design.batches)), dtype=np.bool_)
     seen[design.entity, design.batch] = True
-    return np.unique(seen, axis=0, return_inverse=True)[1].ravel()
+    block = np.unique(seen, axis=0, return_inverse=True)[1].ravel()
+    if "" in design.batches and design.batch_declared:
+        unstated = np.flatnonzero(seen[:, design.batches.index("")])
+        block[unstated] = block.max() + 1 + np.arange(unstated.size)
+    return block

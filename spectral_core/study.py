@@ -221,7 +221,8 @@ def study_from(content: dict[str, Any], *, where: Path) -> Study:
 
 
 def _as_study_error(error: ValidationError, where: Path) -> StudyError:
-    first = error.errors()[0]
+    # a misspelt key is also a missing one: name the misspelling
+    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in first["loc"]) or "study"
     place = f"{where}, key {key}"
     if first["type"] == "extra_forbidden":

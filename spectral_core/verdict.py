@@ -130,17 +130,19 @@ def _leaks(case: Case) -> bool:
 
 
 def _batch_explains(case: Case) -> bool:
-    """Association gone inside batches, or accuracy gone on batches left out; both with a gain excluded.
+    """Association gone inside batches: either a gain is excluded there, or on batches left out of training.
 
-    A p-value above alpha alone convicts nobody: a small study would lose every real effect so.
+    A p-value above alpha alone convicts nobody: a small study would lose every real effect so. Nor does a
+    model that fails on batches left out but holds inside them: it does not transfer, yet knows the class.
     """
     batch, gain, settings = case.evidence.batch, case.full.gain_within, case.settings
     if batch is None or gain is None or batch.left_out is None:
         return False
-    vanished = case.full.p_within_adjusted > settings.alpha and gain.at_most <= 2 * settings.delta
+    if case.full.p_within_adjusted <= settings.alpha:
+        return False
     left_out = batch.left_out
     lost = left_out.p > settings.alpha and left_out.accuracy.at_most <= case.chance + 2 * settings.delta
-    return vanished or lost
+    return lost or gain.at_most <= 2 * settings.delta
 
 
 def _no_signal(case: Case) -> bool:
@@ -150,13 +152,30 @@ def _no_signal(case: Case) -> bool:
 
 def unexplained_codes(case: Case) -> Iterator[str]:
     """Name why the declared bands do not explain a real association."""
-    if not case.above_chance or not case.associated("off_band") or _lost_within_batches(case):
+    if not case.above_chance or _lost_within_batches(case):
         return
-    if case.no_worse_than_full("off_band"):
+    off_band = case.associated("off_band")
+    if off_band and case.no_worse_than_full("off_band"):
         yield "off_band_sufficient"
-    lead = case.evidence.differences["bands − off_band"]
-    if lead.at_least <= 0 and lead.value < case.settings.delta:
+    if (off_band and (_not_ahead(case) or off_band_share(case) > 0.5)) or guards_carry(case):
         yield "bands_not_privileged"
+
+
+def _not_ahead(case: Case) -> bool:
+    lead = case.evidence.differences["bands − off_band"]
+    return lead.at_least <= 0 and lead.value < case.settings.delta
+
+
+def off_band_share(case: Case) -> float:
+    """Compute R = (A_off-band − A_chance)/(A_full − A_chance), the share of the gain that off-band reaches."""
+    gain = case.full.accuracy.value - case.chance
+    return (case.evidence.answers["off_band"].accuracy.value - case.chance) / gain if gain > 0 else 0.0
+
+
+def guards_carry(case: Case) -> bool:
+    """Whether the accuracy drops by more than delta without the guards, which are neither band nor off-band."""
+    lost = case.evidence.differences.get("full − guards_left_out")
+    return lost is not None and lost.value > case.settings.delta and lost.at_least > 0
 
 
 def _lost_within_batches(case: Case) -> bool:

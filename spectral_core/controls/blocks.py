@@ -29,9 +29,9 @@ class Block:
 class Blocks:
     """The blocks of one variant by name, and the nuisance scalars behind the block `nuisance`.
 
-    Names: full, bands, off_band, off_band_after (preprocessed before cropping), blank, nuisance. What was not
-    declared or holds no channel is absent. `axis` is that of `full`; `nuisance_on` says where the scalars
-    were taken.
+    Names: full, bands, off_band, guards_left_out (bands and off-band without the guards between),
+    off_band_after (preprocessed before cropping), blank, nuisance. What was not declared or holds no channel is
+    absent. `axis` is that of `full`; `nuisance_on` says where the scalars were taken.
     """
 
     by_name: dict[str, Block]
@@ -61,8 +61,9 @@ def make_blocks(
     kept = (regions.axis >= axis[0]) & (regions.axis <= axis[-1])  # a chain that crops has left the rest
     blocks = {"full": Block(full, full.shape[1])}
     if bands:
-        blocks |= _with_raw(_cropped(x, regions, "bands", regions.in_band & kept, chain), x, regions.in_band & kept)
-        blocks |= _cropped(x, regions, "off_band", regions.off_band & kept, chain)
+        asked = {"bands": regions.in_band, "off_band": regions.off_band}
+        for name, mask in {**asked, "guards_left_out": regions.in_band | regions.off_band}.items():
+            blocks |= _with_raw(_cropped(x, regions, name, mask & kept, chain), x, mask & kept)
         after = off_band_mask(axis, bands)
         if "off_band" in blocks and not chain.is_identity and after.any():
             blocks["off_band_after"] = Block(full[:, after], int(after.sum()))

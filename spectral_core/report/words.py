@@ -41,6 +41,7 @@ PROBES: Final[dict[str, str]] = {
 FURTHER_PROBES: Final[dict[str, str]] = {
     "random_folds": "Full, random folds",
     "off_band_after": "Off-band, preprocessed before cropping",
+    "guards_left_out": "Bands and off-band, guards left out",
 }
 # which row of figure 1 a reason points at
 CONVICTS: Final[dict[str, tuple[str, ...]]] = {

@@ -199,5 +199,5 @@ def test_a_report_is_written_and_tabulated(tmp_path):
     assert report.save_json(tmp_path / "report.json").is_file()
     assert "<html" in report.save_html(tmp_path / "report.html").read_text(encoding="utf-8")
     frame = report.to_frame()
-    assert set(frame["probe"]) == {"full", "bands", "off_band", "blank", "nuisance"}
+    assert set(frame["probe"]) == {"full", "bands", "off_band", "guards_left_out", "blank", "nuisance"}
     assert frame["balanced_accuracy"].between(0, 1).all()
