@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,8 @@ def audit_snapshot(study: Study, snapshot: str, *, origin: dict[str, str]) -> Au
     trained = kept_predictions(predictions_folder(study, snapshot), study, design_of(study, dataset))
     report = audit_study(study, dataset, snapshot=snapshot, trained=trained, progress=Progress("auditing"))
     folder = results_folder(study, snapshot)
-    report = report.with_content(provenance={**report.to_dict()["provenance"], **origin})
+    told = {**report.to_dict()["provenance"], **_run_of_models(folder / "report.json", bool(trained)), **origin}
+    report = report.with_content(provenance=told)
     return Audited(
         report.verdict,
         report.summary,
@@ -65,6 +67,14 @@ def audit_snapshot(study: Study, snapshot: str, *, origin: dict[str, str]) -> Au
         report.save_html(folder / "report.html"),
         report.save_json(folder / "report.json"),
     )
+
+
+def _run_of_models(report_json: Path, audited: bool) -> dict[str, str]:
+    """Name the MLflow run of the models that an earlier report of the same folder audited."""
+    if not audited or not report_json.is_file():
+        return {}
+    run = json.loads(report_json.read_text(encoding="utf-8"))["provenance"].get("mlflow_run_id")
+    return {"mlflow_run_id": run} if run else {}
 
 
 def probe_metrics(content: Mapping[str, Any]) -> dict[str, float]:

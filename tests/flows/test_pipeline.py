@@ -113,6 +113,8 @@ def test_an_artefact_in_the_blank_goes_from_files_to_verdict(
         for found in (report, audited_again)
     ]
     assert judged_models[0] == judged_models[1] and len(judged_models[0]) == 4
+    latest, _ = _mlflow_runs(f"sqlite:///{tmp_path}/results/mlflow.db", "small")
+    assert audited_again["provenance"]["mlflow_run_id"] in {run.info.run_id for run in latest} - {parent.info.run_id}
     assert audited_again["provenance"]["command"] == f"offband audit {study} --snapshot {snapshot}"
 
 
