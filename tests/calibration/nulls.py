@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from spectral_core.simulate import Recipe
 from tests.calibration.trial import Study
 
-SEEDS = 1000
+SEEDS = 600
 SEVEN = (
     "raw", "snv", "area", "savgol(window=11, order=2, deriv=1)", "snv | savgol(window=11, order=2, deriv=1)",
     "savgol(window=11, order=2, deriv=2)", "savgol(window=15, order=2) | snv",

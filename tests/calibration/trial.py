@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from spectral_core import examination
 from spectral_core.audit import audit_classifier, audit_variants
 from spectral_core.audit_report import AuditReport
-from spectral_core.evidence import Settings
+from spectral_core.evidence import CLAIMS, Settings
 from spectral_core.messages import Places
 from spectral_core.preprocessing import parse_variant
 from spectral_core.simulate import BAND, BLANK, Recipe, Simulated, simulate
@@ -148,6 +148,6 @@ def outcome(report: AuditReport) -> Outcome:
 def _adjusted(variants: Sequence[Mapping[str, Any]]) -> Iterator[float]:
     for variant in variants:
         for name, probe in variant["probes"].items():
-            if name != "off_band_after":
+            if name in CLAIMS:
                 yield probe["p_adjusted"]
                 yield probe.get("p_within_batch_adjusted", 1.0)
