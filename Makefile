@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test lint bench calibrate pins clean distclean
+.PHONY: help install demo test lint bench calibrate ui pins clean distclean
 
 STAMP := .venv/.installed
 PYTHON := .venv/bin/python
@@ -23,7 +23,7 @@ demo: $(STAMP) ## real spectra from instrument files to a verdict, in ./demo
 	.venv/bin/offband demo demo
 
 test: $(STAMP) ## the default test suite: everything but calibration and benchmarks
-	OMP_NUM_THREADS=1 $(PYTEST) -m "not calibration and not benchmark" -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(PYTEST) -m "not calibration and not benchmark and not ui" -n 2 --dist loadfile
 
 lint: $(STAMP) ## ruff and mypy
 	$(PYTHON) -m ruff check .
@@ -36,10 +36,14 @@ bench: $(STAMP) ## side-by-side timings
 calibrate: $(STAMP) ## hundreds of seeds per check: error rates, coverage (long)
 	$(PYTEST) tests/calibration -m calibration --timeout=0
 
+ui: $(STAMP) ## the report in a real browser; needs Debian's chromium
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt -e '.[ui]'
+	$(PYTEST) tests/ui -m ui
+
 pins: ## renew constraints.txt from pyproject.toml, in a fresh environment
 	@echo "resolving pyproject.toml without pins (some minutes)"
 	@rm -rf build/pins && $(call find_python) && "$$python" -m venv build/pins
-	@build/pins/bin/python -m pip install --quiet -e '.[vendor,test]'
+	@build/pins/bin/python -m pip install --quiet -e '.[vendor,test,ui]'
 	@{ sed -n '/^#/p' constraints.txt; build/pins/bin/python -m pip freeze --exclude-editable; } > build/constraints.txt
 	@if grep -n '[@/]' build/constraints.txt; then echo "a pin must be name==version" >&2; exit 1; fi
 	@mv build/constraints.txt constraints.txt && rm -rf build/pins && git --no-pager diff --stat -- constraints.txt

@@ -13,12 +13,14 @@ from flows.servers import mlflow_command, prefect_command
 if TYPE_CHECKING:
     from flows.doctor import Finding
     from flows.terminal import Terminal
-    from spectral_core.ingest import IngestReport
+    from spectral_core.archive import Verification
+    from spectral_core.ingest_report import IngestReport
     from spectral_core.study import Study
     from tasks.auditing import Audited
     from tasks.runs import PipelineResult
 
 MOST_QUARANTINED = 5
+MOST_OFF = 20
 _COLUMNS = {
     "balanced_accuracy_unit_folds": "units together",
     "balanced_accuracy_random_folds": "random folds",
@@ -65,6 +67,25 @@ def answer_findings(terminal: Terminal, findings: Iterable[Finding]) -> bool:
     sound = all(finding.status != "wrong" for finding in shown)
     terminal.answer({"sound": sound, "findings": [asdict(finding) for finding in shown]})
     return sound
+
+
+def answer_verification(terminal: Terminal, found: Verification) -> bool:
+    """Say what was compared and what is off; say whether nothing is."""
+    lines = [f"{found.archive}, snapshot {found.snapshot}: {found}"]
+    lines += [f"  {discrepancy}" for discrepancy in found.discrepancies[:MOST_OFF]]
+    if len(found.discrepancies) > MOST_OFF:
+        lines.append(f"  and {len(found.discrepancies) - MOST_OFF} more; --json lists all")
+    if found.digests < found.spectra:
+        lines.append(
+            f"  {found.spectra - found.digests} spectra were archived before digests were kept: not recomputed"
+        )
+    if found.new:
+        lines.append(f"  {len(found.new)} files of the inbox were never ingested, {found.new[0]} among them")
+    if found.gone:
+        lines.append(f"  {found.gone} archived files no longer lie in the inbox")
+    terminal.show(*lines)
+    terminal.answer(found.to_dict())
+    return found.sound
 
 
 def _ingestion_lines(study: Study, report: IngestReport) -> list[str]:

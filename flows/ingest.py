@@ -6,7 +6,7 @@ from pathlib import Path
 
 from prefect import flow
 
-from spectral_core.ingest import IngestReport
+from spectral_core.ingest_report import IngestReport
 from spectral_core.study import Study
 from tasks.artifacts import label_run, publish_ingestion
 from tasks.ingestion import ingest_files

@@ -14,7 +14,7 @@ from spectral_core.study import Study, load_study
 
 if TYPE_CHECKING:
     from flows.terminal import Terminal
-    from spectral_core.ingest import IngestReport
+    from spectral_core.ingest_report import IngestReport
     from tasks.auditing import Audited
     from tasks.runs import PipelineResult
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import xarray as xr
 
@@ -30,6 +29,7 @@ from spectral_core.archive.inbox import Found, check_inbox, find_sources, stat_o
 from spectral_core.archive.labels import StatedLabels, correct_metadata
 from spectral_core.archive.stack import stack
 from spectral_core.errors import ArchiveError, OffbandError, ReadError
+from spectral_core.ingest_report import IngestReport
 from spectral_core.readers import Source, open_source, read_spectra
 from spectral_core.samples import SampleTable, join_samples, load_samples
 from spectral_core.study import Study
@@ -41,41 +41,6 @@ TICK_NS = 2 * 10**9
 """A file that changed less than this ago may change again unseen, on the coarsest clock of a file system."""
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class IngestReport:
-    """What one ingestion did with the files of the inbox.
-
-    `new`, `already_archived` and `duplicates` (the bytes of another file) count files; `quarantined` lists
-    (file, reason); `waiting` names files that changed while they were read, for the next run; `relabelled`
-    counts archived spectra whose metadata the sample sheet corrected; `spectra` counts those added, and
-    `spectra_in_archive` all in `snapshot`.
-    """
-
-    new: int
-    already_archived: int
-    duplicates: int
-    quarantined: tuple[tuple[str, str], ...]
-    waiting: tuple[str, ...]
-    relabelled: int
-    spectra: int
-    spectra_in_archive: int
-    snapshot: str
-
-    def __str__(self) -> str:
-        further = {
-            "duplicates": self.duplicates,
-            "quarantined": len(self.quarantined),
-            "still being written": len(self.waiting),
-            "relabelled": self.relabelled,
-        }
-        parts = [f"{self.new} new", f"{self.already_archived} already archived"]
-        return ", ".join(parts + [f"{count} {what}" for what, count in further.items() if count])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give the report as plain values for JSON."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -109,12 +74,14 @@ def ingest_inbox(study: Study, *, batch_files: int = 500, progress: Progress | N
     """
     check_inbox(study.inbox, study.archive)
     check_claimable(study.archive)
-    found, unreadable = find_sources(study.inbox, skip=(study.samples.sheet, study.results))
+    left_out = [path.resolve() for path in (study.samples.sheet, study.results) if path is not None]
+    found, unreadable = find_sources(study.inbox, skip=left_out)
     table = load_samples(study.samples)
     table.check_files(_names_present(study.archive, found))
     archive = create_archive(study.archive)
     with Ledger(archive.path / "ledger.sqlite") as ledger:
         with archive.writing():
+            ledger.remember_inbox(study.inbox.resolve(), left_out=left_out)
             ledger.reconcile(archive.sources(), archive.spectra_by_source(), archive.snapshot())
             relabelled = correct_metadata(archive, table)
             ingestion = _Ingestion(study, table, archive, ledger)
@@ -177,7 +144,7 @@ class _Ingestion:
         try:
             source = open_source(file.path, name=file.name)
             if stat is None or stat_of(file.path) != stat:
-                self._waiting.append(file.name)  # it changed while it was read, or vanished
+                self._wait(file)
                 return None
             file = replace(file, stat=stat)
             self._remember(file, source.sha256)
@@ -190,8 +157,13 @@ class _Ingestion:
             if file.path.exists():
                 self.refuse(file, source, str(error))
             else:
-                self._waiting.append(file.name)
+                self._wait(file)
         return None
+
+    def _wait(self, file: Found) -> None:
+        self._waiting.append(file.name)
+        reason = "it changed while it was read" if file.path.exists() else "it vanished while it was read"
+        self._entries.append(_entry(file, "", "waiting", reason))
 
     def refuse(self, file: Found, source: Source | None, reason: str) -> None:
         """Keep a copy of the file in quarantine, and its reason for the ledger."""

@@ -8,7 +8,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
-from spectral_core.ingest import IngestReport
+from spectral_core.ingest_report import IngestReport
 from spectral_core.study import Study
 from tasks.auditing import Audited
 from tasks.policy import io_task

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from spectral_core.ingest import IngestReport, ingest_inbox
+from spectral_core.ingest import ingest_inbox
+from spectral_core.ingest_report import IngestReport
 from spectral_core.study import Study
 from tasks.policy import io_task
 from tasks.progress import Progress

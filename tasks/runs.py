@@ -10,7 +10,7 @@ from prefect.flows import Flow
 from prefect.runtime import flow_run as current
 
 from spectral_core.archive import open_archive
-from spectral_core.ingest import IngestReport
+from spectral_core.ingest_report import IngestReport
 from spectral_core.study import Study
 from tasks.auditing import Audited
 from tasks.policy import io_task

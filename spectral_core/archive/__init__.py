@@ -5,9 +5,10 @@ from spectral_core.archive.folder import check_claimable, is_archive
 from spectral_core.archive.ledger import Entry, Ledger, Row, Stat, State
 from spectral_core.archive.quarantine import drop_copies, hashes_kept, keep_copy, quarantine_path
 from spectral_core.archive.store import Archive, Snapshot, create_archive, open_archive
+from spectral_core.archive.verification import Discrepancy, Verification, verify_archive
 
 __all__ = [
-    "Archive", "ArchiveAxis", "Entry", "Ledger", "Row", "Snapshot", "Stat", "State", "axis_of", "check_claimable",
-    "create_archive", "drop_copies", "hashes_kept", "is_archive", "keep_copy", "most_frequent_axis", "open_archive",
-    "quarantine_path",
+    "Archive", "ArchiveAxis", "Discrepancy", "Entry", "Ledger", "Row", "Snapshot", "Stat", "State", "Verification",
+    "axis_of", "check_claimable", "create_archive", "drop_copies", "hashes_kept", "is_archive", "keep_copy",
+    "most_frequent_axis", "open_archive", "quarantine_path", "verify_archive",
 ]  # fmt: skip

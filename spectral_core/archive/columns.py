@@ -13,12 +13,15 @@ import zarr
 from zarr.codecs import BloscCodec
 
 from spectral_core.archive.axis import ArchiveAxis
+from spectral_core.archive.digests import UNRECORDED, row_digests
 from spectral_core.errors import ArchiveError, SpectraError, offenders
 from spectral_core.spectra import validate_spectra
 
 CHUNK_BYTES = 4 * 2**20
 TEXT_ROWS = 4096
+DIGEST_ROWS = 65_536
 NUMERIC = ("intensity", "axis")
+DIGEST = "_digest"  # no column's array begins so (see array_name)
 IDENTITY = ("spectrum_id", "source", "source_sha256")
 """Columns that say which spectrum a row is; they never change."""
 
@@ -38,7 +41,7 @@ def array_name(column: str) -> str:
 
 def text_columns(group: zarr.Group) -> tuple[str, ...]:
     """Name the metadata columns of the group, in no particular order."""
-    return tuple(unquote(name) for name in group.array_keys() if name not in NUMERIC)
+    return tuple(unquote(name) for name in group.array_keys() if name not in (*NUMERIC, DIGEST))
 
 
 def text_array(group: zarr.Group, column: str) -> zarr.Array[Any]:
@@ -89,15 +92,41 @@ def lay_out(group: zarr.Group, axis: ArchiveAxis) -> None:
 def append_rows(group: zarr.Group, intensity: npt.NDArray[np.float32], columns: Mapping[str, Texts]) -> None:
     """Append n spectra and their metadata; a column that either side lacks is "" there."""
     ensure_columns(group, columns)
-    arrays = {unquote(name): array for name, array in group.arrays()}
-    before, d = arrays["intensity"].shape
+    stored = array_in(group, "intensity")
+    before, d = stored.shape
     after = before + len(intensity)
-    arrays["intensity"].resize((after, d))
-    arrays["intensity"][before:] = intensity
-    for column in arrays.keys() - set(NUMERIC):
-        arrays[column].resize((after,))
+    stored.resize((after, d))
+    stored[before:] = intensity
+    append_digests(group, row_digests(intensity, np.asarray(array_in(group, "axis")[:])), before)
+    for column in text_columns(group):
+        array = text_array(group, column)
+        array.resize((after,))
         if column in columns:
-            arrays[column][before:] = columns[column]
+            array[before:] = columns[column]
+
+
+def append_digests(group: zarr.Group, digests: npt.NDArray[np.uint64], before: int) -> None:
+    """Append the digests of new spectra; an archive from before digests were kept gets the array now."""
+    if DIGEST not in group:
+        group.create_array(
+            DIGEST,
+            shape=(0,),
+            chunks=(DIGEST_ROWS,),
+            dtype="uint64",
+            fill_value=UNRECORDED,
+            dimension_names=("sample",),
+        )
+    array = array_in(group, DIGEST)
+    array.resize((before + len(digests),))
+    array[before:] = digests
+
+
+def read_digests(group: zarr.Group) -> npt.NDArray[np.uint64]:
+    """Read the digests of all spectra, as they were when they were archived."""
+    n = int(array_in(group, "intensity").shape[0])
+    if DIGEST not in group:
+        return np.full(n, UNRECORDED)
+    return np.asarray(array_in(group, DIGEST)[:], dtype=np.uint64)
 
 
 def ensure_columns(group: zarr.Group, columns: Mapping[str, Texts]) -> None:
@@ -179,6 +208,21 @@ def check_storable(dataset: xr.Dataset, *, where: str) -> dict[str, Texts]:
         remedy = "Set it to the sha256 of the bytes that the spectrum was read from."
         raise ArchiveError(where, "a source_sha256 for every spectrum", "an empty one", remedy)
     return columns
+
+
+def check_same_rows(archived: Mapping[str, Texts], wanted: Mapping[str, Texts], *, where: str) -> None:
+    """Refuse metadata of other spectra than those archived, or in another order.
+
+    Raises:
+        ArchiveError: A column that says which spectrum a row is differs; it is named.
+    """
+    for name in IDENTITY:
+        if name not in wanted or not np.array_equal(wanted[name], archived[name]):
+            expected, remedy = (
+                "the archive's own rows to relabel",
+                "Change what Archive.metadata() gave, keep its rows.",
+            )
+            raise ArchiveError(where, expected, f"other values of {name}", remedy)
 
 
 def metadata_of(dataset: xr.Dataset, *, where: str) -> dict[str, Texts]:

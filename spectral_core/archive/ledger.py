@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,14 +13,14 @@ from typing import Literal, Self
 
 from spectral_core.errors import ArchiveError, offenders
 
-State = Literal["archived", "duplicate", "quarantined"]
+State = Literal["archived", "duplicate", "quarantined", "waiting"]
 
 BUSY_S = 120.0
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
     source TEXT NOT NULL, sha256 TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('archived', 'duplicate', 'quarantined')),
+    state TEXT NOT NULL CHECK (state IN ('archived', 'duplicate', 'quarantined', 'waiting')),
     reason TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
     snapshot TEXT NOT NULL, spectra INTEGER NOT NULL, first_seen TEXT NOT NULL, last_seen TEXT NOT NULL,
     PRIMARY KEY (source, sha256)
@@ -29,6 +30,17 @@ CREATE TABLE IF NOT EXISTS stats (
     source TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
     ctime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS inboxes (
+    path TEXT PRIMARY KEY, left_out TEXT NOT NULL, last_seen TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+# version 1 knew no file that was waiting, and no inbox
+_FROM_1 = f"""
+ALTER TABLE files RENAME TO files_1;
+DROP INDEX files_by_sha256;
+{_SCHEMA}
+INSERT INTO files SELECT * FROM files_1;
+DROP TABLE files_1;
 """
 _RECORD = """
 INSERT INTO files
@@ -43,7 +55,10 @@ ON CONFLICT (source, sha256) DO UPDATE SET
 
 @dataclass(frozen=True)
 class Entry:
-    """What became of one file: `source` is its name in the inbox, `reason` says why it is not archived."""
+    """What became of one file: `source` is its name in the inbox, `reason` says why it is not archived.
+
+    A file that is "waiting" was still being written, or vanished, while it was read; its `sha256` is "".
+    """
 
     source: str
     sha256: str
@@ -95,13 +110,32 @@ class Ledger:
                     str(path), f"a ledger up to version {_VERSION}", f"version {version}", "Update offband."
                 )
             if version < _VERSION:
-                self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+                self._lay_out()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._db.close()
+
+    def _lay_out(self) -> None:
+        with self._transaction() as db:
+            (version,) = db.execute("PRAGMA user_version").fetchone()  # another process may have been first
+            script = {0: _SCHEMA, 1: _FROM_1}.get(version, "")
+            for statement in [*script.split(";"), f"PRAGMA user_version = {_VERSION}"]:
+                db.execute(statement)
+
+    def remember_inbox(self, path: Path, *, left_out: Iterable[Path] = ()) -> None:
+        """Note from which folder files come, and what in it is no instrument file, so that `verify` can compare."""
+        names = json.dumps([str(other) for other in left_out])
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO inboxes VALUES (?, ?, ?)", (str(path), names, utc_now()))
+
+    def inboxes(self) -> dict[Path, list[Path]]:
+        """Map the folders that files came from to what in them is no instrument file."""
+        with self._explained():
+            rows = self._db.execute("SELECT path, left_out FROM inboxes ORDER BY path")
+            return {Path(path): [Path(name) for name in json.loads(left_out)] for path, left_out in rows}
 
     def rows(self, state: State | None = None) -> list[Row]:
         """List the files, by name, of one state or of all."""

@@ -9,25 +9,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import unquote
 
 import icechunk
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 import zarr
 from filelock import FileLock
 
 from spectral_core.archive.axis import ArchiveAxis, axis_of
 from spectral_core.archive.columns import (
-    IDENTITY,
     NUMERIC,
-    Texts,
     append_rows,
     array_in,
+    check_same_rows,
     check_storable,
     differing,
     lay_out,
     metadata_of,
+    read_digests,
     read_texts,
     rows_to_store,
     text_columns,
@@ -131,6 +131,14 @@ class Archive:
         units = str(positions.attrs["units"]), str(intensity.attrs["units"])
         return ArchiveAxis(np.asarray(positions[:], dtype=np.float64), *units)
 
+    def digests(self, snapshot: str | None = None) -> npt.NDArray[np.uint64]:
+        """Read what `row_digests` gave for each spectrum when it was archived (`UNRECORDED` before that was kept).
+
+        Raises:
+            ArchiveError: The archive is empty, or has no such snapshot.
+        """
+        return read_digests(zarr.open_group(self._session(snapshot).store, mode="r"))
+
     def metadata(self, snapshot: str | None = None) -> xr.Dataset:
         """Load the metadata of all spectra, as coordinates on `sample` and without the spectra.
 
@@ -151,7 +159,7 @@ class Archive:
         """
         session = self._session(snapshot)
         group = zarr.open_group(session.store, mode="r")
-        drop = [name for name in group.array_keys() if unquote(name) not in NUMERIC]
+        drop = [name for name in group.array_keys() if name not in NUMERIC]
         stored: xr.Dataset = xr.open_zarr(session.store, consolidated=False, chunks={}, drop_variables=drop)
         metadata = self.metadata(session.snapshot_id)
         spectra = stored.drop_encoding().assign_coords(metadata.coords)
@@ -205,7 +213,7 @@ class Archive:
         with self.writing():
             archived = metadata_of(self.metadata(), where=str(self.path))
             wanted = metadata_of(metadata, where=str(self.path))
-            self._check_same_rows(archived, wanted)
+            check_same_rows(archived, wanted, where=str(self.path))
             differs = differing(archived, wanted)
             if not differs:
                 return 0
@@ -214,16 +222,6 @@ class Archive:
             with self._transaction(message, added=0) as group:
                 write_columns(group, {name: wanted[name] for name in differs})
             return changed
-
-    def _check_same_rows(self, archived: Mapping[str, Texts], wanted: Mapping[str, Texts]) -> None:
-        for name in IDENTITY:
-            if name not in wanted or not np.array_equal(wanted[name], archived[name]):
-                raise ArchiveError(
-                    str(self.path),
-                    "the archive's own rows to relabel",
-                    f"other values of {name}",
-                    "Change what Archive.metadata() gave and keep its rows.",
-                )
 
     def _agreed_axis(self, axis: ArchiveAxis) -> ArchiveAxis:
         archived = self.axis()

@@ -315,9 +315,11 @@ def test_a_file_that_grows_or_vanishes_while_it_is_read_waits_for_the_next_run(
         report = ingest_inbox(study_in(folder))
     assert str(report) == "1 new, 0 already archived, 2 still being written"
     assert report.waiting == ("b.txt", "c.txt")
+    assert ledger_rows(folder) == {"a.txt": "archived", "b.txt": "waiting", "c.txt": "waiting"}
     write("c.txt")
     assert str(ingest_inbox(study_in(folder))) == "2 new, 1 already archived"
     assert growing.exists() and sorted(archived(folder)) == ["a.txt", "b.txt", "c.txt"]
+    assert set(ledger_rows(folder).values()) == {"archived"}
 
 
 def test_the_same_bytes_with_two_labels_are_quarantined_until_the_sheet_is_corrected(
