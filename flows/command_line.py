@@ -88,6 +88,49 @@ def audit(
         _exit_unless(fail_unless, answer_audit(terminal, plan, audited))
 
 
+@app.command(epilog="Example: offband experiments --quick --out experiments")
+def experiments(
+    out: Annotated[
+        Path, typer.Option(help="Folder for results, figures and document; a later run goes on there.")
+    ] = Path("experiments"),
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Few seeds and sizes: about three minutes, not forty.")
+    ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Run this experiment; may be given several times.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Put the statements behind offband to the test, on spectra with planted truth and on real ones."""
+    with Terminal(as_json=as_json, verbose=verbose) as terminal:
+        from flows.experiment_answers import answer_experiments, planned, run_experiments
+
+        plan = planned(out, quick=quick, only=only)
+        answer_experiments(terminal, plan, run_experiments(terminal, plan))
+
+
+@app.command(epilog="Example: offband verify archive --inbox inbox")
+def verify(
+    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="The archive's folder.", show_default=False)],
+    inbox: Annotated[
+        Path | None, typer.Option(help="Where its files come from, if not where ingestion found them.")
+    ] = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Prove that archive, ledger, quarantine and inbox agree, recomputing every hash; status 1 if anything is off."""
+    with Terminal(as_json=as_json, verbose=verbose) as terminal:
+        from flows.answers import answer_verification
+        from spectral_core.archive import verify_archive
+
+        def progress(done: int, total: int) -> None:
+            terminal.step("comparing spectra and files", done, total)
+
+        if not answer_verification(terminal, verify_archive(archive, inbox=inbox, progress=progress)):
+            raise typer.Exit(FAILURE)
+
+
 @app.command(epilog="Example: offband doctor study.toml")
 def doctor(
     study: Annotated[Path | None, typer.Argument(metavar="[STUDY]", show_default=False)] = None,

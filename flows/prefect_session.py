@@ -16,12 +16,13 @@ from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
 
 from flows.doctor import prefect_server
 from flows.terminal import Terminal
+from spectral_core.experiments.plan import Plan
 from spectral_core.study import Study
 from tasks.progress import watched_by
 
 
 @contextmanager
-def prefect_session(terminal: Terminal, study: Study) -> Iterator[None]:
+def prefect_session(terminal: Terminal, study: Study | Plan) -> Iterator[None]:
     """Run flows inside this context: against PREFECT_API_URL, or else a server that lives as long as the command.
 
     Its own server takes about 10 s to start, so it is started beside the import of the flows.

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from spectral_core.blank_proposals import propose_blanks
 from spectral_core.checks import Check
 from spectral_core.evidence import Answer, Settings
-from spectral_core.messages import Message, Places
+from spectral_core.messages import Message
+from spectral_core.places import AxisPlaces, Places
 from spectral_core.regions import Regions, segments
 from spectral_core.splits import Design
 from spectral_core.verdict import Case
@@ -82,11 +84,15 @@ class Subject:
         x: npt.NDArray[np.floating],
         axis: npt.NDArray[np.float64],
         design: Design,
-        places: Places,
+        places: AxisPlaces,
         regions: Regions,
     ) -> Subject:
-        """Summarise spectra, design and regions."""
-        return cls(_design(design, axis.size), _regions(axis, places, regions), _spectra(x, axis, design, places))
+        """Summarise spectra on an axis, design and regions; without a declared blank, propose some."""
+        told = _regions(axis, places, regions)
+        if not places.blanks:
+            free = regions.off_band if places.bands else np.ones(axis.size, dtype=np.bool_)
+            told["proposed_blanks"] = [found.to_dict() for found in propose_blanks(x, axis, free=free)]
+        return cls(describe_design(design, axis.size), told, describe_spectra(x, axis, design, places))
 
 
 @dataclass(frozen=True)
@@ -225,11 +231,12 @@ def _gather(found: Mapping[str, tuple[Message, ...]]) -> tuple[tuple[Message, ..
 
 def _answer(answer: Answer) -> dict[str, Any]:
     row = _accuracy(answer.accuracy) | {
-        "p": answer.p, "p_adjusted": answer.p_adjusted, "n_channels": answer.n_channels, "rank": answer.rank,
+        **answer.levels(), "n_channels": answer.n_channels, "rank": answer.rank,
         "recall": dict(answer.recall), "note": answer.note,
     }  # fmt: skip
     if answer.gain_within is not None:
-        row |= {"p_within_batch": answer.p_within, "p_within_batch_adjusted": answer.p_within_adjusted}
+        inside = answer.levels("within")
+        row |= {"p_within_batch": inside["p"], "p_within_batch_adjusted": inside["p_adjusted"]}
     return row
 
 
@@ -237,7 +244,8 @@ def _accuracy(estimate: Any) -> dict[str, Any]:
     return {"balanced_accuracy": estimate.value, "interval": [estimate.low, estimate.high]}
 
 
-def _design(design: Design, n_channels: int) -> dict[str, Any]:
+def describe_design(design: Design, n_channels: int) -> dict[str, Any]:
+    """Count spectra, units, classes and batches."""
     classes = {
         name: {"spectra": int((design.codes == c).sum()), "units": design.units_per_class[c]}
         for c, name in enumerate(design.classes)
@@ -257,20 +265,16 @@ def _design(design: Design, n_channels: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _regions(axis: npt.NDArray[np.float64], places: Places, regions: Regions) -> dict[str, Any]:
+def _regions(axis: npt.NDArray[np.float64], places: AxisPlaces, regions: Regions) -> dict[str, Any]:
     off_band = axis[regions.off_band]
     runs = [off_band[run] for run in segments(off_band)] if places.bands and off_band.size else []
-    return {
-        "axis_unit": places.axis_unit,
-        "bands": {n: {"interval": list(i), "assignment": ""} for n, i in places.bands.items()},
-        "blanks": {n: {"interval": list(i), "reason": ""} for n, i in places.blanks.items()},
-        "off_band": [[float(run[0]), float(run[-1])] for run in runs],
-    }
+    return places.to_dict() | {"off_band": [[float(run[0]), float(run[-1])] for run in runs]}
 
 
-def _spectra(
+def describe_spectra(
     x: npt.NDArray[np.floating], axis: npt.NDArray[np.float64], design: Design, places: Places
 ) -> dict[str, Any]:
+    """Give mean and standard deviation of each class."""
     def per_class(function: Any) -> dict[str, list[float]]:
         return {
             name: [float(f"{v:.6g}") for v in function(x[design.codes == c].astype(np.float64), axis=0)]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from spectral_core.messages import Message, Places, best_scalars, bounds, probability, reached
+from spectral_core.caveats_of_measuring import MEASURING_SENTENCES, measuring_codes
+from spectral_core.messages import Message, best_scalars, bounds, probability, reached
+from spectral_core.places import Places
 from spectral_core.relevance import explain_relevance_off_band, relevance_is_off_band
 from spectral_core.verdict import Case
 
@@ -18,6 +20,7 @@ def caveat_codes(case: Case, *, reasons: tuple[str, ...]) -> Iterator[str]:
     """Name the caveats of one variant, leaving out what a reason says already."""
     yield from _signals(case, reasons)
     yield from _differences(case)
+    yield from measuring_codes(case, reasons=reasons)
     if case.evidence.batch is not None and case.evidence.batch.predicted_p <= case.settings.alpha:
         yield "batch_predictable"
     relevance = case.evidence.relevance
@@ -65,15 +68,15 @@ def _off_band_signal(case: Case, places: Places) -> str:
 def _blank_signal(case: Case, places: Places) -> str:
     return (
         f"The declared blanks ({places.name(places.blanks)}) carry class information ({reached(case, 'blank')}, "
-        f"{probability(case.evidence.answers['blank'].p_adjusted)}) although nothing absorbs there. "
+        f"{probability(case.evidence.answers['blank'].p_adjusted)}) although {places.nothing}. "
         "Look for what differed between the measuring sessions."
     )
 
 
 def _nuisance_signal(case: Case, places: Places) -> str:
     return (
-        f"Level, noise or shape taken on {case.evidence.nuisance_on} betray the class ({best_scalars(case)}; together "
-        f"{reached(case, 'nuisance')}, {probability(case.evidence.answers['nuisance'].p_adjusted)}). "
+        f"{places.scalars.capitalize()} taken on {case.evidence.nuisance_on} betray the class ({best_scalars(case)}; "
+        f"together {reached(case, 'nuisance')}, {probability(case.evidence.answers['nuisance'].p_adjusted)}). "
         "A model that pools them would look accurate."
     )
 
@@ -124,7 +127,7 @@ def _blank_undeclared(case: Case, places: Places) -> str:
 
 def _relevance_off_band(case: Case, places: Places) -> str:
     relevance = case.evidence.relevance
-    return explain_relevance_off_band(relevance) if relevance is not None else ""
+    return explain_relevance_off_band(relevance, position=places.position) if relevance is not None else ""
 
 
 _SENTENCES: Mapping[str, Callable[[Case, Places], str]] = {
@@ -138,4 +141,5 @@ _SENTENCES: Mapping[str, Callable[[Case, Places], str]] = {
     "capacity_saturated": _capacity_saturated,
     "accuracy_optimistic": _accuracy_optimistic,
     "blank_undeclared": _blank_undeclared,
+    **MEASURING_SENTENCES,
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spectral_core.inference import Estimate
-from spectral_core.messages import probability, signed
+from spectral_core.messages import association, not_settled, probability, signed
 from spectral_core.verdict import Case
 
 
@@ -49,6 +49,9 @@ def _controls(case: Case) -> Iterator[Check]:
     yield _block(case, "blank", "blank", "Do the declared blanks do as well?")
     where = case.evidence.nuisance_on
     yield _block(case, "nuisance", "nuisance", f"Do chemistry-free scalars of {where} do as well?")
+    yield _same_class(case)
+    yield _instrument(case)
+    yield _metadata(case)
     yield _band_agreement(case)
     yield _capacity(case)
 
@@ -68,9 +71,9 @@ def _block(case: Case, code: str, name: str, question: str) -> Check:
     loss = case.evidence.differences.get(f"full − {name}")
     values: dict[str, Any] = {
         "balanced_accuracy": answer.accuracy.value, "interval": [answer.accuracy.low, answer.accuracy.high],
-        "p": answer.p, "p_adjusted": answer.p_adjusted, "n_channels": answer.n_channels,
+        **answer.levels(), "n_channels": answer.n_channels,
     }  # fmt: skip
-    text = f"{answer.accuracy.value:.2f} ({_interval(answer.accuracy)}), {probability(answer.p_adjusted)}"
+    text = f"{answer.accuracy.value:.2f} ({_interval(answer.accuracy)}), {association(answer)}"
     if loss is not None:
         values["full_minus_this"] = loss.to_dict()
         text += f"; the full spectrum has {signed(loss.value)} ({_interval(loss)})"
@@ -113,14 +116,16 @@ def _batch(case: Case) -> Check:
         text = f"class and batch cannot be told apart: Cramér's V {batch.cramers_v:.2f}."
         return Check("batch", variant, question, False, f"Not asked: {text}", values)
     left_out = batch.left_out
+    told = not_settled(left_out.missing) if left_out.missing else probability(left_out.p)
     values |= {
-        "p_within_batch": case.full.p_within_adjusted, "gain_within_batch": gain.to_dict(),
-        "left_out_batches": {**left_out.accuracy.to_dict(), "p": left_out.p, "batches": left_out.n_batches},
+        "p_within_batch": case.full.levels("within")["p_adjusted"], "gain_within_batch": gain.to_dict(),
+        "left_out_batches": {**left_out.accuracy.to_dict(), "batches": left_out.n_batches,
+                             "p": None if left_out.missing else left_out.p},
     }  # fmt: skip
     text = (
         f"inside batches a gain of {signed(gain.value)} ({_interval(gain)}), "
-        f"{probability(case.full.p_within_adjusted)}; "
-        f"batches left out {left_out.accuracy.value:.2f} ({probability(left_out.p)}); Cramér's V {batch.cramers_v:.2f}."
+        f"{association(case.full, within=True)}; "
+        f"batches left out {left_out.accuracy.value:.2f} ({told}); Cramér's V {batch.cramers_v:.2f}."
     )
     return Check("batch", variant, question, True, text, values)
 
@@ -137,6 +142,61 @@ def _carried(case: Case) -> Check:
         "preprocessing_carried", case.evidence.variant, question, True, text,
         {"after_minus_before": found.to_dict()},
     )  # fmt: skip
+
+
+def _same_class(case: Case) -> Check:
+    question = "Do two halves of one class differ as much as the classes?"
+    found, variant = case.evidence.same_class, case.evidence.variant
+    if found is None:
+        why = "no class has two batches, or an earlier and a later half, with enough units each"
+        return Check("same_class", variant, question, False, f"Not asked: {why}.")
+    worst = found.worst
+    text = (
+        f"worst of {len(found.by_class)}: {worst.class_name!r} ({worst.halves[0]} and {worst.halves[1]}) "
+        f"{worst.accuracy.value:.2f} ({_interval(worst.accuracy)}), {probability(worst.p_adjusted)}; "
+        f"the classes {case.full.accuracy.value:.2f}."
+    )
+    values = {
+        half.class_name: {"halves": list(half.halves), **half.accuracy.to_dict(), "p": half.p,
+                          "p_adjusted": half.p_adjusted, "n": half.n, "units": half.n_units}
+        for half in found.by_class
+    }  # fmt: skip
+    return Check("same_class", variant, question, True, text, {"halves_of_class": values})
+
+
+def _instrument(case: Case) -> Check:
+    question = "Do gain, axis shift, baseline or saturation of the raw spectra differ between the classes?"
+    found, variant = case.evidence.instrument, case.evidence.variant
+    why = found.why_not or "none of them varies"
+    if not found.by_name:
+        return Check("instrument", variant, question, False, f"Not asked: {why}.")
+    told = [
+        f"{name} AUC {scalar.auc:.2f} ({probability(scalar.p_adjusted)}"
+        + ("" if scalar.explains else ", moved by something else") + ")"
+        for name, scalar in found.by_name.items()
+    ]  # fmt: skip
+    text = "; ".join(told) + (f". The others were not asked: {why}" if found.why_not else "")
+    values = {
+        name.replace(" ", "_"): {"auc": scalar.auc, "p_adjusted": scalar.p_adjusted, "explains": scalar.explains,
+                                 "means": dict(zip(scalar.classes, scalar.means, strict=True))}
+        for name, scalar in found.by_name.items()
+    }  # fmt: skip
+    return Check("instrument", variant, question, True, f"{text}.", values)
+
+
+def _metadata(case: Case) -> Check:
+    question = "Can the class be told without any spectrum?"
+    found, variant = case.evidence.metadata, case.evidence.variant
+    if found is None:
+        why = "neither batch nor instrument nor time of acquisition is known, or none varies"
+        return Check("metadata", variant, question, False, f"Not asked: {why}.")
+    text = "; ".join(
+        f"from {name} {'AUC' if piece.is_auc else 'balanced accuracy'} {piece.statistic:.2f}, "
+        f"chance {piece.chance:.2f} ({probability(piece.p_adjusted)})"
+        for name, piece in found.items()
+    )  # fmt: skip
+    values = {name.replace(" ", "_"): dict(vars(piece)) for name, piece in found.items()}
+    return Check("metadata", variant, question, True, f"{text}.", values)
 
 
 def _band_agreement(case: Case) -> Check:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from math import ceil, isnan, nan
 
 import numpy as np
 import numpy.typing as npt
@@ -31,13 +32,18 @@ PAIRS = (
 
 @dataclass(frozen=True)
 class Settings:
-    """The audit's numbers: see audit_classifier."""
+    """The audit's numbers: see audit_classifier.
+
+    `maps` asks for maps of relevance and the table per band; they support a verdict, do not decide it, and take
+    most of the time.
+    """
 
     n_permutations: int
     delta: float
     alpha: float
     n_folds: int
     seed: int
+    maps: bool = True
 
 
 @dataclass(frozen=True)
@@ -53,8 +59,10 @@ class Answer:
     """What the probe, or another model, found on one block, with units kept together.
 
     `p` and `p_adjusted` belong to permutations of units anywhere, `p_within` and `p_within_adjusted` to
-    permutations inside batches (NaN where batches do not admit any). `gain_within` is the accuracy beyond
-    what permuting inside batches leaves. `credit` holds n held-out credits for paired differences.
+    permutations inside batches (NaN where batches do not admit any; adjusted NaN also where a block is
+    descriptive, see CLAIMS). `gain_within` is the accuracy beyond what permuting inside batches leaves. `credit`
+    holds n held-out credits for paired differences. `missing` says of "anywhere" and "within" how many more
+    permutations that p-value needs before it could be at most alpha; a p-value that is settled is not named.
     """
 
     n_channels: int
@@ -68,6 +76,30 @@ class Answer:
     p_within_adjusted: float
     gain_within: Estimate | None
     note: str
+    missing: Mapping[str, int] = field(default_factory=dict)
+
+    def levels(self, group: str = "anywhere") -> dict[str, float | bool | int | None]:
+        """Give p and adjusted p of a permutation group as report.json holds them.
+
+        None stands for what is not corrected, and for both where they are not settled: too few permutations were
+        run for them to be small, so their size says nothing.
+        """
+        p, adjusted = (self.p, self.p_adjusted) if group == "anywhere" else (self.p_within, self.p_within_adjusted)
+        if group in self.missing:
+            return {"p": None, "p_adjusted": None, "settled": False, "more_permutations": self.missing[group]}
+        return {"p": p, "p_adjusted": None if isnan(adjusted) else adjusted, "settled": True}
+
+
+def fewest_for(alpha: float, claims: float) -> int:
+    """Compute how many permutations a p-value needs to be at most alpha after a correction by `claims`.
+
+    The smallest p-value of P permutations is 1/(P + 1), so P ≥ claims/alpha − 1.
+
+    Example:
+        >>> fewest_for(0.05, 1), fewest_for(0.05, 6)
+        (19, 119)
+    """
+    return max(ceil(claims / alpha - 1e-9) - 1, 0)
 
 
 def ask(
@@ -101,17 +133,26 @@ def adjust(
     answers: Mapping[tuple[str, str], Answer],
     anywhere: Mapping[tuple[str, str], Floats],
     within: Mapping[tuple[str, str], Floats],
+    *,
+    alpha: float,
 ) -> dict[tuple[str, str], Answer]:
-    """Correct the claims of all variants together: step-down maxT in each group, Holm between the groups."""
+    """Correct the claims of all variants together: step-down maxT in each group, Holm between the groups.
+
+    The other blocks are descriptive and are not corrected: their adjusted p-values are NaN.
+    """
     claims = [key for key in answers if key[1] in CLAIMS]
-    families = [np.stack([group[key] for key in claims]) for group in (anywhere, within) if group]
+    groups = {name: group for name, group in (("anywhere", anywhere), ("within", within)) if group}
+    families = [np.stack([group[key] for key in claims]) for group in groups.values()]
     adjusted = holm_between_groups([step_down_max_t(f[:, 0], f[:, 1:]) for f in families])
-    result = dict(answers)
+    lacking = fewest_for(alpha, len(groups)) - (families[0].shape[1] - 1)
+    result = {key: replace(answer, p_adjusted=nan, p_within_adjusted=nan) for key, answer in answers.items()}
     for i, key in enumerate(claims):
-        changed = replace(result[key], p_adjusted=float(adjusted[0][i]))
-        if within:
-            changed = replace(changed, p_within_adjusted=float(adjusted[1][i]))
-        result[key] = changed
+        found = {name: float(p[i]) for name, p in zip(groups, adjusted, strict=True)}
+        raw = {"anywhere": answers[key].p, "within": answers[key].p_within}
+        result[key] = replace(
+            answers[key], p_adjusted=found["anywhere"], p_within_adjusted=found.get("within", nan),
+            missing={name: lacking for name, p in found.items() if raw[name] <= alpha < p and lacking > 0},
+        )  # fmt: skip
     return result
 
 

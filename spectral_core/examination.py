@@ -9,13 +9,16 @@ import numpy.typing as npt
 
 from spectral_core.controls.batch import examine_batches, fewest_permutations
 from spectral_core.controls.blocks import Blocks
+from spectral_core.controls.instrument import InstrumentEvidence, Measured, examine_instrument
 from spectral_core.controls.leakage import examine_replicates
+from spectral_core.controls.metadata import Told, examine_metadata
 from spectral_core.controls.nuisance import scalar_aucs
+from spectral_core.controls.same_class import examine_same_class
 from spectral_core.evidence import Answer, Labelings, Settings, adjust, ask, differences
-from spectral_core.messages import Places
+from spectral_core.places import Places
 from spectral_core.probe import Probe, fit_probe
-from spectral_core.relevance import RelevanceReport, examine_relevance
-from spectral_core.splits import Design, count_permutations, permuted_codes, unit_folds
+from spectral_core.relevance import RelevanceReport, examine_regions
+from spectral_core.splits import Codes, Design, count_permutations, permuted_codes, unit_folds
 from spectral_core.verdict import Case, VariantEvidence
 
 Floats = npt.NDArray[np.float64]
@@ -27,9 +30,9 @@ _MOST_FOR_MAPS = 4000  # spectra: maps of relevance hold n × n matrices
 def draw_labelings(design: Design, settings: Settings) -> Labelings:
     """Draw the labelings that all claims share: anywhere, and within batches where those admit enough."""
 
-    def drawn(within_batch: bool) -> npt.NDArray[np.intp]:
+    def drawn(within_batch: bool) -> Codes:
         permuted = permuted_codes(design, n=settings.n_permutations, seed=settings.seed, within_batch=within_batch)
-        return np.column_stack([design.codes, permuted])
+        return np.column_stack([design.codes.astype(permuted.dtype), permuted])
 
     enough = count_permutations(design, within_batch=True) >= fewest_permutations(settings.alpha)
     return Labelings(drawn(False), drawn(True) if design.batch_declared and enough else None)
@@ -42,9 +45,13 @@ def examine_variants(
     places: Places,
     settings: Settings,
     *,
+    measured: Measured | None = None,
     progress: Progress | None = None,
 ) -> list[Case]:
-    """Ask the probe about every block of every variant, correct the claims together, run the other controls."""
+    """Ask the probe about every block of every variant, correct the claims together, run the other controls.
+
+    `measured` holds the raw spectra, if their channels lie on an axis: what the instrument did is read off them.
+    """
     folds = unit_folds(design, k=settings.n_folds, seed=settings.seed)
     answers: dict[Key, Answer] = {}
     anywhere: dict[Key, Floats] = {}
@@ -62,11 +69,14 @@ def examine_variants(
             probes[variant] = probe
         if progress is not None:
             progress(done, len(jobs))
-    adjusted = adjust(answers, anywhere, within)
-    return [
-        Case(_evidence(v, probes[v], adjusted, found, design, labelings, places, settings), design, settings)
+    adjusted = adjust(answers, anywhere, within, alpha=settings.alpha)
+    metadata = examine_metadata(design, labelings.anywhere, settings)
+    instrument = examine_instrument(measured, design, labelings.anywhere, settings)
+    evidence = (
+        _evidence(v, probes[v], adjusted, found, design, labelings, places, settings, metadata, instrument)
         for v, found in blocks.items()
-    ]
+    )
+    return [Case(of_variant, design, settings) for of_variant in evidence]
 
 
 def _evidence(
@@ -78,6 +88,8 @@ def _evidence(
     labelings: Labelings,
     places: Places,
     settings: Settings,
+    metadata: Mapping[str, Told] | None,
+    instrument: InstrumentEvidence,
 ) -> VariantEvidence:
     answers = {name: answer for (v, name), answer in adjusted.items() if v == variant}
     return VariantEvidence(
@@ -89,17 +101,20 @@ def _evidence(
         scalar_aucs(blocks.scalars, design.codes, len(design.classes)),
         blocks.nuisance_on,
         _relevance(blocks, design, labelings, places, settings),
+        examine_same_class(blocks.by_name["full"].matrix, design, settings),
+        metadata,
+        instrument,
     )
 
 
 def _relevance(
     blocks: Blocks, design: Design, labelings: Labelings, places: Places, settings: Settings
 ) -> RelevanceReport | None:
-    """Maps and band table; None for more spectra than their n × n matrices are kept for."""
-    if design.n > _MOST_FOR_MAPS:
+    """Maps and band table; None where not asked for, or for more spectra than their n × n matrices are kept for."""
+    if not settings.maps or design.n > _MOST_FOR_MAPS:
         return None
     folds = unit_folds(design, k=settings.n_folds, seed=settings.seed)
-    return examine_relevance(
-        np.asarray(blocks.by_name["full"].matrix, dtype=np.float64), blocks.axis, design, folds, labelings.anywhere,
-        bands=places.bands, blanks=places.blanks, alpha=settings.alpha,
+    return examine_regions(
+        blocks.by_name["full"].matrix, blocks.axis, design, folds, labelings.anywhere,
+        places.regions(blocks.axis), alpha=settings.alpha, on_axis=places.on_axis,
     )  # fmt: skip

@@ -83,10 +83,13 @@ def ingest_inbox(study: Study, *, batch_files: int = 500, progress: Progress | N
         with archive.writing():
             ledger.remember_inbox(study.inbox.resolve(), left_out=left_out)
             ledger.reconcile(archive.sources(), archive.spectra_by_source(), archive.snapshot())
-            relabelled = correct_metadata(archive, table)
+            relabelled = 0
+            if not ledger.are_labelled(table.digest, archive.snapshot()):
+                relabelled = correct_metadata(archive, table)
+                ledger.remember_labels(table.digest, archive.snapshot())
             ingestion = _Ingestion(study, table, archive, ledger)
         for folder, reason in unreadable.items():
-            ingestion.refuse(Found(folder, study.inbox / folder, Stat(0, 0, 0)), None, f"{folder}: {reason}")
+            ingestion.refuse(Found(folder, str(study.inbox / folder), Stat(0, 0, 0)), None, f"{folder}: {reason}")
         ingestion.take(found, batch_files=batch_files, progress=progress or (lambda done, total: None))
     return ingestion.report(relabelled)
 
@@ -197,7 +200,10 @@ class _Ingestion:
         self._batch.clear()
 
     def _store(self, fitting: Sequence[Prepared], axis: ArchiveAxis) -> None:
+        labelled = self._ledger.are_labelled(self._table.digest, self._archive.snapshot())
         snapshot = self._archive.append(stack([prepared.spectra for prepared in fitting], axis))
+        if labelled:
+            self._ledger.remember_labels(self._table.digest, snapshot)
         for prepared in fitting:
             file, spectra = prepared.found, prepared.spectra.sizes["sample"]
             sha = prepared.source.sha256

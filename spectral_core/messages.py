@@ -1,27 +1,12 @@
-"""What every sentence needs: names of regions, numbers in words."""
+"""What every sentence needs: codes, numbers in words."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from spectral_core.evidence import Answer
 from spectral_core.inference import Estimate
-from spectral_core.regions import Intervals
 from spectral_core.verdict import Case
-
-
-@dataclass(frozen=True)
-class Places:
-    """Declared regions, for naming them in sentences."""
-
-    axis_unit: str
-    bands: Intervals
-    blanks: Intervals
-
-    def name(self, intervals: Intervals) -> str:
-        """Write intervals as `2,450–2,600 and 3,800–3,985 cm⁻¹`."""
-        unit = {"cm-1": "cm⁻¹", "um": "µm"}.get(self.axis_unit, self.axis_unit)
-        texts = [f"{low:,.6g}–{high:,.6g}" for low, high in intervals.values()]
-        return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts) + f" {unit}"
 
 
 @dataclass(frozen=True)
@@ -44,6 +29,24 @@ def probability(p: float) -> str:
         ('p = 0.0005', 'p = 0.23')
     """
     return f"p = {p:.1g}" if p < 0.01 else f"p = {p:.2g}"
+
+
+def association(answer: Answer, *, within: bool = False) -> str:
+    """Write a corrected p-value; where too few permutations were run to settle it, how many more it needs."""
+    missing = answer.missing.get("within" if within else "anywhere")
+    if missing is None:
+        return probability(answer.p_within_adjusted if within else answer.p_adjusted)
+    return not_settled(missing)
+
+
+def not_settled(missing: int) -> str:
+    """Say that a p-value could not have been small.
+
+    Example:
+        >>> not_settled(119)
+        'association not settled, at least 119 more permutations are needed'
+    """
+    return f"association not settled, at least {missing} more permutation{'s' * (missing != 1)} are needed"
 
 
 def reached(case: Case, name: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from spectral_core.controls.batch import fewest_permutations
-from spectral_core.messages import Message, Places, best_scalars, bounds, probability, reached
+from spectral_core.messages import Message, association, best_scalars, bounds, probability, reached
+from spectral_core.places import Places
 from spectral_core.splits import count_permutations
 from spectral_core.verdict import FEWEST_UNITS, Case, Judgement, guards_carry, off_band_share
 
@@ -26,16 +27,16 @@ def _blank_sufficient(case: Case, places: Places) -> str:
     return (
         f"{places.name(places.blanks)}, {what}, reach {reached(case, 'blank')} balanced accuracy "
         f"({probability(case.evidence.answers['blank'].p_adjusted)}); the full spectrum {reached(case, 'full')} "
-        f"(at most {max(loss.at_most, 0):.2f} more). Nothing absorbs there, so the classes differ in how they were "
-        "measured. Look for what differed between the measuring sessions."
+        f"(at most {max(loss.at_most, 0):.2f} more). {places.nothing.capitalize()}, so the classes differ in how they "
+        "were measured. Look for what differed between the measuring sessions."
     )
 
 
 def _nuisance_sufficient(case: Case, places: Places) -> str:
     return (
         f"Chemistry-free scalars of the blanks ({best_scalars(case)}) reach {reached(case, 'nuisance')}; "
-        f"the full spectrum {reached(case, 'full')}. Level, noise or slope of an empty region tell the classes apart: "
-        "compare instrument settings, integration times and backgrounds of the classes."
+        f"the full spectrum {reached(case, 'full')}. {places.scalars.capitalize()} of an empty region tell the classes "
+        "apart: compare instrument settings, integration times and backgrounds of the classes."
     )
 
 
@@ -44,7 +45,8 @@ def _replicate_leakage(case: Case, places: Places) -> str:
     random = f"{leakage.random_folds.value:.2f}" if leakage else "more"
     return (
         f"With replicates of a unit on both sides of the split the accuracy is {random}; with units kept together "
-        f"it is {reached(case, 'full')}, not above chance ({case.chance:.2f}, {probability(case.full.p_adjusted)}). "
+        f"it is {reached(case, 'full')}, not above chance ({case.chance:.2f}, {association(case.full)}). "
+        f"A gain of {2 * case.settings.delta:.2f} is excluded (at most {case.full.accuracy.high:.2f}). "
         "The model recognises specimens, not classes. Split by specimen and measure more specimens."
     )
 
@@ -54,7 +56,7 @@ def _batch_confounded(case: Case, places: Places) -> str:
     text = f"The accuracy is {reached(case, 'full')}"
     if gain is not None:
         text += f", but permuting labels inside batches leaves a gain of only {bounds(gain)} "
-        text += f"({probability(case.full.p_within_adjusted)})"
+        text += f"({association(case.full, within=True)})"
     if batch is not None and batch.left_out is not None:
         text += f"; on batches left out of training it is {batch.left_out.accuracy.value:.2f}"
         text += f" (chance {case.chance:.2f})"
@@ -64,7 +66,7 @@ def _batch_confounded(case: Case, places: Places) -> str:
 def _no_association(case: Case, places: Places) -> str:
     return (
         f"Balanced accuracy {reached(case, 'full')} is not distinguishable from shuffled labels "
-        f"({probability(case.full.p_adjusted)}), and a gain of {2 * case.settings.delta:.2f} over chance "
+        f"({association(case.full)}), and a gain of {2 * case.settings.delta:.2f} over chance "
         f"({case.chance:.2f}) is excluded (at most {case.full.accuracy.at_most:.2f})."
     )
 
@@ -142,12 +144,12 @@ def _undecided(case: Case) -> list[str]:
     alpha, answers = case.settings.alpha, case.evidence.answers
     texts = {"full": "the full spectrum", "bands": "the bands alone"}
     names = [
-        f"whether {text} exceeds chance ({answers[n].accuracy.value:.2f}, {probability(answers[n].p_adjusted)})"
+        f"whether {text} exceeds chance ({answers[n].accuracy.value:.2f}, {association(answers[n])})"
         for n, text in texts.items()
         if n in answers and answers[n].p_adjusted > alpha
     ]
     names += [
-        f"whether {text} exceeds chance inside batches ({probability(answers[n].p_within_adjusted)})"
+        f"whether {text} exceeds chance inside batches ({association(answers[n], within=True)})"
         for n, text in texts.items()
         if n in answers and answers[n].p_within_adjusted > alpha
     ]

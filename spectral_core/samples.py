@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import hashlib
 import io
 import re
 import unicodedata
@@ -11,6 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
@@ -52,6 +54,11 @@ class SampleTable:
     def files(self) -> tuple[str, ...]:
         """Files that the sheet names, in its order."""
         return tuple(dict.fromkeys(file for file, _ in self.rows))
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of all that the table says, by which an unchanged one is known again."""
+        return hashlib.sha256(f"{self.samples!r} {list(self.rows.items())!r}".encode()).hexdigest()
 
     def check_files(self, present: Collection[str]) -> None:
         """Refuse a sheet that names files which are neither in the inbox nor archived.
@@ -260,4 +267,5 @@ def _file(text: str, place: str) -> str:
 
 def _normal(name: str) -> str:
     """One spelling for names that only differ in how accents are composed."""
-    return unicodedata.normalize("NFC", str(PurePosixPath(name)))
+    plain = name.isascii() and "//" not in name and "./" not in name and not name.endswith("/")
+    return name if plain else unicodedata.normalize("NFC", str(PurePosixPath(name)))

@@ -12,13 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import lgamma, log
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from spectral_core.acquisition import acquisition_order
 from spectral_core.errors import AuditError
 
-Codes = npt.NDArray[np.intp]
+Codes = npt.NDArray[np.signedinteger[Any]]
 _FOLDS, _RANDOM_FOLDS, _PERMUTATIONS = 1, 2, 3  # independent random streams of one seed
 
 
@@ -27,7 +29,8 @@ class Design:
     """Classes, units and batches of n spectra as integer codes.
 
     `unit` codes what is independent (every spectrum its own unit where none was declared); `batch` codes
-    sessions or instruments (one batch where none was declared).
+    sessions or instruments (one batch where none was declared). `order` grows with the time of acquisition (NaN
+    where not stated, None where never) and `instrument` codes the instrument (−1 where not stated).
     """
 
     codes: Codes
@@ -36,6 +39,8 @@ class Design:
     batch: Codes
     batches: tuple[str, ...]
     unit_declared: bool
+    order: npt.NDArray[np.float64] | None = None
+    instrument: Codes | None = None
 
     @property
     def n(self) -> int:
@@ -45,7 +50,11 @@ class Design:
     def subset(self, rows: Codes) -> Design:
         """Restrict the design to some spectra; class codes keep their meaning."""
         unit = np.unique(self.unit[rows], return_inverse=True)[1]
-        return replace(self, codes=self.codes[rows], unit=unit, batch=self.batch[rows])
+        order = None if self.order is None else self.order[rows]
+        instrument = None if self.instrument is None else self.instrument[rows]
+        return replace(
+            self, codes=self.codes[rows], unit=unit, batch=self.batch[rows], order=order, instrument=instrument
+        )  # fmt: skip
 
     @cached_property
     def n_units(self) -> int:
@@ -70,7 +79,7 @@ class Design:
     @cached_property
     def entity(self) -> Codes:
         """What exchanges its label as a whole: a unit, or its spectra of one class if it holds several."""
-        return np.unique(np.stack([self.unit, self.codes]), axis=1, return_inverse=True)[1].ravel()
+        return np.asarray(np.unique(np.stack([self.unit, self.codes]), axis=1, return_inverse=True)[1].ravel())
 
     @cached_property
     def units_mix_classes(self) -> bool:
@@ -90,16 +99,20 @@ def make_design(
     *,
     unit: Sequence[object] | npt.NDArray[np.generic] | None = None,
     batch: Sequence[object] | npt.NDArray[np.generic] | None = None,
+    acquired_at: Sequence[object] | npt.NDArray[np.generic] | None = None,
+    instrument: Sequence[object] | npt.NDArray[np.generic] | None = None,
 ) -> Design:
-    """Code labels, units and batches.
+    """Code labels, units, batches, times of acquisition and instruments.
 
     Args:
         labels: Class of each of n spectra; texts or numbers.
         unit: Independent unit of each spectrum; None or all empty means undeclared.
         batch: Session, day, plate or instrument of each spectrum; None or all empty means undeclared.
+        acquired_at: When each spectrum was taken, as `acquisition_order` reads it.
+        instrument: Instrument of each spectrum; None or all empty means unknown.
 
     Raises:
-        AuditError: Lengths differ, a label or a unit is missing, or there is only one class.
+        AuditError: Lengths differ, a label or a unit is missing, a time cannot be read, or there is only one class.
 
     Example:
         >>> design = make_design(["a", "a", "b"], unit=[7, 7, 8])
@@ -121,10 +134,18 @@ def make_design(
         raise AuditError("unit", "a unit for every spectrum, or for none", empty,
                          "Name the specimen each spectrum was taken from.")  # fmt: skip
     batches = _column(batch, n, "batch")
+    instruments = _column(instrument, n, "instrument")
     unit_codes = np.arange(n) if units is None else np.unique(units, return_inverse=True)[1]
     batch_names, batch_codes = np.unique(np.full(n, "") if batches is None else batches, return_inverse=True)
     return Design(codes, tuple(str(c) for c in classes), unit_codes, batch_codes,
-                  tuple(str(b) for b in batch_names), units is not None)  # fmt: skip
+                  tuple(str(b) for b in batch_names), units is not None, acquisition_order(acquired_at, n=n),
+                  None if instruments is None else _codes_of_stated(instruments))  # fmt: skip
+
+
+def _codes_of_stated(names: npt.NDArray[np.str_]) -> Codes:
+    """Code names; −1 where none is stated."""
+    codes = np.unique(names, return_inverse=True)[1]
+    return np.asarray(np.where(names == "", -1, codes))
 
 
 def _texts(values: Sequence[object] | npt.NDArray[np.generic], name: str) -> npt.NDArray[np.str_]:
@@ -189,7 +210,9 @@ def permuted_codes(design: Design, *, n: int, seed: int, within_batch: bool = Fa
     """
     rng = np.random.default_rng([seed, _PERMUTATIONS, int(within_batch)])
     labels, block = _exchangeable(design, within_batch)
-    drawn = np.empty((labels.size, n), dtype=np.intp)
+    # as many labelings as spectra or more: two bytes a label, not eight
+    labels = labels.astype(np.int16 if len(design.classes) < 2**15 else np.intp)
+    drawn = np.empty((labels.size, n), dtype=labels.dtype)
     for b in range(int(block.max()) + 1):
         members = np.flatnonzero(block == b)
         drawn[members] = rng.permuted(np.tile(labels[members], (n, 1)), axis=1).T

@@ -96,7 +96,10 @@ class Blank(_Part):
 
 
 class AuditSettings(_Part):
-    """The audit's error level, its smallest gain worth having, its number of permutations, and its seed."""
+    """The audit's error level, its smallest gain worth having, its number of permutations, and its seed.
+
+    `diagnostics` asks for concentration and growth of separability beside the verdict.
+    """
 
     seed: int = Field(ge=0)
     delta: float = Field(default=0.05, gt=0, lt=0.5)
@@ -104,6 +107,7 @@ class AuditSettings(_Part):
     permutations: int = Field(default=1999, ge=99)
     model_permutations: int = Field(default=19, ge=0)
     folds: int = Field(default=5, ge=2)
+    diagnostics: bool = True
 
 
 class Tracking(_Part):

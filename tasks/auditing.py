@@ -21,7 +21,7 @@ class Audited:
     """An audit's outcome, and where its reports lie.
 
     `reasons` and `caveats` are (code, message); `metrics` are the probe's numbers on the first variant that
-    has the verdict, under the names that the models' runs use.
+    has the verdict, under the names that the models' runs use, and its diagnostics.
     """
 
     verdict: str
@@ -63,7 +63,7 @@ def audit_snapshot(study: Study, snapshot: str, *, origin: dict[str, str]) -> Au
         report.summary,
         tuple((reason.code, reason.message) for reason in report.reasons),
         tuple((caveat.code, caveat.message) for caveat in report.caveats),
-        probe_metrics(report.to_dict()),
+        probe_metrics(report.to_dict()) | diagnostic_metrics(report.to_dict()),
         report.save_html(folder / "report.html"),
         report.save_json(folder / "report.json"),
     )
@@ -82,10 +82,21 @@ def probe_metrics(content: Mapping[str, Any]) -> dict[str, float]:
 
     Where no unit was measured twice, random folds are unit folds.
     """
-    named = next(v["variant"] for v in content["variants"] if v["verdict"] == content["verdict"])
+    named = _deciding(content)["variant"]
     variant = next(v for v in content.get("probe", content["variants"]) if v["variant"] == named)
     probes = dict(variant["probes"])
     full = probes.pop("full")
     probes |= {"unit_folds": full, "random_folds": variant["random_folds"] or full}
     metrics = {f"balanced_accuracy_{name}": float(probe["balanced_accuracy"]) for name, probe in probes.items()}
     return metrics | {"p_association": float(full["p"])}
+
+
+def diagnostic_metrics(content: Mapping[str, Any]) -> dict[str, float]:
+    """Name the single diagnostics of the first variant that has the verdict, `diagnostics.` before each."""
+    scalars = (_deciding(content).get("diagnostics") or {}).get("scalars", {})
+    return {f"diagnostics.{name}": float(part["estimate"]) for name, part in scalars.items() if "estimate" in part}
+
+
+def _deciding(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = next(v for v in content["variants"] if v["verdict"] == content["verdict"])
+    return found

@@ -10,16 +10,21 @@ from stat import S_ISDIR
 
 from spectral_core.archive.ledger import Stat
 from spectral_core.errors import StudyError
-from spectral_core.readers import is_source
+from spectral_core.readers import heads_numbers, is_zarr_folder, named_as_source
 
 
 @dataclass(frozen=True)
 class Found:
-    """A source in the inbox: its name relative to the inbox, its path, and its stat when it was found."""
+    """A source in the inbox: its name relative to the inbox, where it lies, and its stat when it was found."""
 
     name: str
-    path: Path
+    place: str
     stat: Stat
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return Path(self.place)
 
 
 def check_inbox(inbox: Path, archive: Path) -> None:
@@ -57,18 +62,36 @@ def find_sources(inbox: Path, *, skip: Sequence[Path | None] = ()) -> tuple[list
     left_out = {str(path.resolve()) for path in skip if path is not None}
     found: list[Found] = []
     unreadable: dict[str, str] = {}
-
-    def note(error: OSError) -> None:
-        unreadable[_name(str(error.filename), root) + "/"] = f"the folder cannot be listed: {error.strerror}"
-
-    for folder, folders, names in os.walk(root, onerror=note):
-        paths = {name: f"{folder}{os.sep}{name}" for name in (*folders, *names)}
-        sources = [name for name, path in paths.items() if path not in left_out and is_source(Path(path))]
-        folders[:] = [name for name in folders if name not in sources and paths[name] not in left_out]
-        for path in map(paths.__getitem__, sources):
-            if (stat := stat_of(Path(path))) is not None:
-                found.append(Found(_name(path, root), Path(path), stat))
+    folders = [root]
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(folder) as listing:
+                entries = [entry for entry in listing if entry.path not in left_out]
+        except OSError as error:
+            unreadable[_name(folder, root) + "/"] = f"the folder cannot be listed: {error.strerror}"
+            continue
+        for entry in entries:
+            if (stat := _stat_of_source(entry)) is not None:
+                found.append(Found(_name(entry.path, root), entry.path, stat))
+            elif entry.is_dir(follow_symlinks=False) and not is_zarr_folder(Path(entry.path)):
+                folders.append(entry.path)
     return sorted(found, key=lambda source: source.name), unreadable
+
+
+def _stat_of_source(entry: os.DirEntry[str]) -> Stat | None:
+    """Stat of an entry that counts as one source (see readers.is_source); None for any other, or if it is gone."""
+    if not named_as_source(entry.name):
+        return None
+    try:
+        if entry.is_file():
+            if entry.name.lower().endswith(".hdr") and heads_numbers(Path(entry.path)):
+                return None
+            stat = entry.stat()
+            return Stat(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+    except OSError:
+        return None
+    return stat_of(Path(entry.path)) if is_zarr_folder(Path(entry.path)) else None
 
 
 def stat_of(path: Path) -> Stat | None:
@@ -84,5 +107,7 @@ def stat_of(path: Path) -> Stat | None:
 
 
 def _name(path: str, root: str) -> str:
-    # a name that is not UTF-8 must still reach the ledger
-    return os.fsencode(path[len(root) :].strip(os.sep)).decode("utf-8", "backslashreplace").replace(os.sep, "/")
+    name = path[len(root) :].strip(os.sep)
+    if not name.isascii():  # a name that is not UTF-8 must still reach the ledger
+        name = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return name.replace(os.sep, "/")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 from spectral_core.errors import ArchiveError, offenders
 
@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS stats (
 CREATE TABLE IF NOT EXISTS inboxes (
     path TEXT PRIMARY KEY, left_out TEXT NOT NULL, last_seen TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS labelled (samples TEXT NOT NULL, snapshot TEXT NOT NULL);
 """
 # version 1 knew no file that was waiting, and no inbox
 _FROM_1 = f"""
@@ -78,8 +79,7 @@ class Row(Entry):
     last_seen: str = ""
 
 
-@dataclass(frozen=True)
-class Stat:
+class Stat(NamedTuple):
     """By what a rescan knows a file unchanged; the time of change sees even a copy that kept its times."""
 
     size: int
@@ -137,6 +137,17 @@ class Ledger:
             rows = self._db.execute("SELECT path, left_out FROM inboxes ORDER BY path")
             return {Path(path): [Path(name) for name in json.loads(left_out)] for path, left_out in rows}
 
+    def remember_labels(self, samples: str, snapshot: str) -> None:
+        """Note that all spectra of a snapshot carry the labels that samples of this digest state."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM labelled")
+            db.execute("INSERT INTO labelled VALUES (?, ?)", (samples, snapshot))
+
+    def are_labelled(self, samples: str, snapshot: str) -> bool:
+        """Tell whether that was noted, so that no label needs to be looked at."""
+        with self._explained():
+            return self._db.execute("SELECT * FROM labelled").fetchone() == (samples, snapshot)
+
     def rows(self, state: State | None = None) -> list[Row]:
         """List the files, by name, of one state or of all."""
         where, values = ("WHERE state = ?", (state,)) if state else ("", ())
@@ -158,7 +169,7 @@ class Ledger:
         """Map a file's name to its stat when it was last hashed, and the sha256 it had."""
         with self._explained():
             rows = self._db.execute("SELECT source, size, mtime_ns, ctime_ns, sha256 FROM stats")
-            return {source: (Stat(*stat), sha256) for source, *stat, sha256 in rows}
+            return {source: (Stat(size, mtime, ctime), sha) for source, size, mtime, ctime, sha in rows}
 
     def record(self, entries: Iterable[Entry], stats: Mapping[str, tuple[Stat, str]] | None = None) -> None:
         """Write what became of files, and what their bytes were hashed to, in one transaction."""

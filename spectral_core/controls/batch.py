@@ -29,13 +29,14 @@ class LeftOut:
     """Accuracy on whole batches left out of training.
 
     `shared_units` tells that specimens were measured in several batches; each is then kept out of training
-    too.
+    too. `missing` says how many more permutations `p` needs before it could be at most alpha, 0 if none.
     """
 
     accuracy: Estimate
     p: float
     n_batches: int
     shared_units: bool
+    missing: int = 0
 
 
 @dataclass(frozen=True)

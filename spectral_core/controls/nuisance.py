@@ -28,7 +28,9 @@ class Scalars:
     names: tuple[str, ...]
 
 
-def nuisance_scalars(x: npt.NDArray[np.floating], axis: Floats, regions: Mapping[str, Mask]) -> Scalars:
+def nuisance_scalars(
+    x: npt.NDArray[np.floating], axis: Floats, regions: Mapping[str, Mask], *, on_axis: bool = True
+) -> Scalars:
     """Compute scalars of each region and standardise them over the spectra, blind to labels.
 
     Per contiguous run of channels: mean intensity and norm, and with at least 8 channels also the
@@ -41,27 +43,34 @@ def nuisance_scalars(x: npt.NDArray[np.floating], axis: Floats, regions: Mapping
         x: n × d raw intensities.
         axis: d channel positions.
         regions: Name to mask of the channels used.
+        on_axis: Whether channels have neighbours; without them each region has its mean and norm only.
 
     Returns:
         n × m values with mean 0 and standard deviation 1, and their names.
     """
     columns: dict[str, Floats] = {}
     for name, mask in regions.items():
-        runs = [np.flatnonzero(mask)[run] for run in segments(axis[mask])]
+        inside = np.flatnonzero(mask)
+        runs = [inside[run] for run in segments(axis[mask])] if on_axis else [inside]
         longest = sorted(runs, key=lambda run: -run.size)[:_MOST_SEGMENTS]
         for run in sorted(longest, key=lambda run: int(run[0])):
             place = name if len(runs) == 1 else f"{name} {axis[run[0]]:.5g}–{axis[run[-1]]:.5g}"
-            scalars = _scalars_of_run(np.asarray(x[:, run], dtype=np.float64), axis[run])
+            values = np.asarray(x[:, run], dtype=np.float64)
+            scalars = _level_and_norm(values) | (_noise_and_shape(values, axis[run]) if on_axis else {})
             columns |= {f"{what} of {place}": values for what, values in scalars.items()}
     kept = {name: _standardised(v) for name, v in columns.items() if np.ptp(v) > 1e-9 * np.abs(v).max()}
     values = np.column_stack(list(kept.values())) if kept else np.zeros((x.shape[0], 0))
     return Scalars(values, tuple(kept))
 
 
-def _scalars_of_run(x: Floats, axis: Floats) -> dict[str, Floats]:
-    scalars = {"total intensity": x.mean(axis=1), "norm": _log(np.sqrt((x**2).mean(axis=1)))}
+def _level_and_norm(x: Floats) -> dict[str, Floats]:
+    return {"total intensity": x.mean(axis=1), "norm": _log(np.sqrt((x**2).mean(axis=1)))}
+
+
+def _noise_and_shape(x: Floats, axis: Floats) -> dict[str, Floats]:
     if axis.size < _SHORTEST:
-        return scalars
+        return {}
+    scalars: dict[str, Floats] = {}
     second = np.diff(x, n=2, axis=1)
     spread = np.median(np.abs(second), axis=1)
     # the second difference of white noise has standard deviation √6 σ; 0.6745 turns a median into σ

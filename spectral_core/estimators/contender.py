@@ -10,7 +10,7 @@ from spectral_core.estimators.out_of_fold import OutOfFold
 from spectral_core.estimators.refit import name_of, prepare
 from spectral_core.models import Model, parse_model
 
-BUDGET = 199  # labelings under which a model is refitted at most, per claim
+BUDGET = 199  # labelings under which a model that the verdict speaks of is refitted at most, per claim
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Contender:
     Attributes:
         name: Name for the report.
         estimator: Unfitted, its random states set.
-        budget: Labelings under which it is refitted at most, per claim.
+        budget: Labelings under which it is refitted at most, per claim; more where the verdict speaks of it.
         decides_always: Whether the verdict speaks of it even where the probe is as accurate.
         rivals: Number of models that compete for speaking on a variant; their p-values are corrected for it.
         model: The study's model, if it is one: then spectra may be replaced by fewer coordinates.

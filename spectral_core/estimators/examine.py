@@ -6,13 +6,15 @@ are spent where they can decide (docs/decisions/0002-any-model.md):
 
 | claim | p-value | corrected |
 |---|---|---|
-| full | refits under permuted labels | times the number of rival models; nothing else is asked before it |
+| full | training's or own refits; the probe's | times the number of rival models; nothing else is asked before it |
 | full inside batches, bands, batches left out | refits; bands 2·min(probe, refits) | no: `supported` needs them all |
 | off_band, blank | 2·min(probe, refits) | Holm over the three: each may convict |
 | nuisance | the probe's | with these |
 
-Where the budget is so small that refits could not settle a block, the probe's p-value stands alone. Else a
-block is refitted only if the probe leaves it open and the paired differences would let it decide. That choice
+A model that the verdict speaks of is refitted as often as its claims need, whatever training's budget; the others,
+whose verdict stands beside it, as often as training was told. Where that could not settle a block, the probe's
+p-value stands alone, and where the probe did not find it either the association is not settled. Else a block is
+refitted only if the probe leaves it open and the paired differences would let it decide. That choice
 looks at the data but spends no error: a claim that is not refitted is not made, and one that is made passed a
 test that was valid whether or not it was asked for.
 """
@@ -28,14 +30,15 @@ import numpy as np
 from spectral_core.controls.batch import BatchEvidence
 from spectral_core.controls.blocks import Blocks
 from spectral_core.controls.leakage import LeakageEvidence
-from spectral_core.estimators.association import Association
+from spectral_core.estimators.association import CONTROLS, Association
 from spectral_core.estimators.band_permutation import RegionLoss, permute_regions
-from spectral_core.estimators.contender import Contender
+from spectral_core.estimators.contender import BUDGET, Contender
 from spectral_core.estimators.left_out import refit_left_out
 from spectral_core.estimators.refit import HeldOut, Refits
 from spectral_core.estimators.sequential import SequentialTest
-from spectral_core.evidence import Answer, Labelings, difference, differences
+from spectral_core.evidence import Answer, Labelings, difference, differences, fewest_for
 from spectral_core.inference import Estimate, Floats, balanced_mean
+from spectral_core.messages import signed
 from spectral_core.regions import Mask
 from spectral_core.splits import Codes, random_folds, unit_folds
 from spectral_core.verdict import Case, too_few_units
@@ -62,12 +65,23 @@ class AuditedModel:
     @property
     def why(self) -> str:
         """Why the verdict speaks of the model or of the probe, in words."""
-        name, lead = self.contender.name, f"{self.lead.value:+.2f} balanced accuracy against the probe"
+        name, lead = self.contender.name, f"{signed(self.lead.value)} balanced accuracy against the probe"
         if self.contender.decides_always:
             return f"The audit was asked about {name} ({lead}); the probe's findings stand beside it."
         if self.decides:
             return f"{name} is more accurate than the probe by more than delta ({lead})."
         return f"{name} is not more accurate than the probe by more than delta ({lead}), so the probe speaks for it."
+
+    @property
+    def judged_by(self) -> str:
+        """Say whose permutations tested the whole spectrum: "refits" of the model, or "predictions".
+
+        With "predictions" the model was refitted under too few labelings for several models to be told from
+        chance; its held-out predictions are its own and the permutations are the probe's.
+        """
+        trained = self.contender.trained.get(self.case.evidence.variant)
+        drawn = self.tests["full"].drawn if "full" in self.tests else trained.permutations if trained else 0
+        return "refits" if drawn >= fewest_for(self.case.settings.alpha, self.contender.rivals) else "predictions"
 
 
 def examine_model(
@@ -91,24 +105,37 @@ def examine_model(
     matrices = {name: _matrix(b.matrix, contender) for name, b in blocks.by_name.items() if name != "nuisance"}
     fitted, held, mixed = _held_out(contender, refits, matrices, probe, folds)
     answers = _answers(probe, held)
-    few = too_few_units(design, settings)
-    budget = 0 if few else min(contender.budget, labelings.anywhere.shape[1] - 1)
+    lead = difference(design, answers["full"].credit, probe.full.credit, alpha=settings.alpha)
+    decides = contender.decides_always or (lead.value > settings.delta and lead.at_least > 0)
     found = differences(design, answers, alpha=settings.alpha)
     evidence = replace(
         probe.evidence, answers=answers, differences=found, leakage=_leakage(probe, answers["full"], mixed)
     )
     case = replace(probe, evidence=evidence)
+    budget = _budget(contender, probe, labelings, decides=decides)
     tested = Association(contender, refits, matrices, held, case, probe, labelings, folds, budget)
     answers = tested.answers()
     batch = _batch(tested, evidence.batch)
     case = replace(probe, evidence=replace(evidence, answers=answers, batch=batch))
-    lead = difference(design, answers["full"].credit, probe.full.credit, alpha=settings.alpha)
     losses: tuple[RegionLoss, ...] = ()
     if contender.decides_always:
         losses = permute_regions(refits, fitted, matrices["full"], design, folds, regions, seed=settings.seed)
-    leads = lead.value > settings.delta and lead.at_least > 0
     metrics = _metrics(case) | dict(_trained_metrics(contender, probe.evidence.variant))
-    return AuditedModel(contender, case, lead, contender.decides_always or leads, tested.tests, losses, metrics)
+    return AuditedModel(contender, case, lead, decides, tested.tests, losses, metrics)
+
+
+def _budget(contender: Contender, probe: Case, labelings: Labelings, *, decides: bool) -> int:
+    """Labelings under which the model is refitted at most, per claim: what its claims need, if it decides.
+
+    The choice looks at held-out accuracies only, never at a p-value.
+    """
+    if too_few_units(probe.design, probe.settings):
+        return 0
+    wanted = contender.budget
+    if decides and wanted:  # a study that asks for no refits at all gets none
+        claims = 2 * max(len(CONTROLS), contender.rivals)
+        wanted = max(wanted, BUDGET, fewest_for(probe.settings.alpha, claims))
+    return min(wanted, int(labelings.anywhere.shape[1]) - 1)
 
 
 def _matrix(matrix: Any, contender: Contender) -> Floats:

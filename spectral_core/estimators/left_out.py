@@ -9,6 +9,7 @@ import numpy as np
 from spectral_core.controls.batch import LeftOut, batch_folds_apart
 from spectral_core.estimators.refit import Refits
 from spectral_core.estimators.sequential import SequentialTest, sequential_test
+from spectral_core.evidence import fewest_for
 from spectral_core.inference import Floats, balanced_mean
 from spectral_core.splits import Codes
 from spectral_core.verdict import Case
@@ -46,4 +47,6 @@ def refit_left_out(
     found = refits.held_out(x, design.codes, held, judged=judged, where="batches left out")
     test = sequential_test(classify(design.codes)[1], draw, most=budget)
     credit = found.credit(design.codes)[rows]
-    return replace(left_out, accuracy=balanced_mean(part, credit, alpha=settings.alpha), p=test.p), test
+    missing = 0 if test.stopped else max(fewest_for(settings.alpha, 1) - test.drawn, 0)
+    accuracy = balanced_mean(part, credit, alpha=settings.alpha)
+    return replace(left_out, accuracy=accuracy, p=test.p, missing=missing), test

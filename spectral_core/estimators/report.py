@@ -8,6 +8,7 @@ from typing import Any
 from spectral_core.audit_report import VariantReport
 from spectral_core.estimators.association import CORRECTION
 from spectral_core.estimators.examine import AuditedModel
+from spectral_core.messages import signed
 from spectral_core.verdict import overall
 
 Audited = Sequence[tuple[AuditedModel, VariantReport]]
@@ -34,7 +35,7 @@ def models_content(probes: Sequence[VariantReport], audited: Audited) -> dict[st
     deciding = [model for model, _ in audited if model.decides]
     content: dict[str, Any] = {
         "judged_by": "model" if deciding else "probe",
-        "judged_by_why": " ".join(_named(model) for model in deciding or [model for model, _ in audited]),
+        "judged_by_why": " ".join(map(_named, deciding)) if deciding else _probe_speaks([m for m, _ in audited]),
         "models": [_row(model, found) for model, found in audited],
         "probe": [probe.to_dict() for probe in probes],
     }
@@ -46,18 +47,36 @@ def _named(model: AuditedModel) -> str:
     return f"{model.case.evidence.variant}: {model.why}"
 
 
+def _probe_speaks(models: Sequence[AuditedModel]) -> str:
+    if len(models) == 1:
+        return _named(models[0])
+    leads = sorted(model.lead.value for model in models)
+    return (
+        "No model is more accurate than the probe by more than delta on any variant "
+        f"({signed(leads[0])} to {signed(leads[-1])} balanced accuracy against it), so the probe speaks for them."
+    )
+
+
 def _row(model: AuditedModel, found: VariantReport) -> dict[str, Any]:
     return {
         "variant": found.case.evidence.variant,
         "model": model.contender.name,
-        "judged_by": "refits",
+        "judged_by": model.judged_by,
         "verdict": found.verdict,
         "reasons": [reason.code for reason in found.reasons],
+        "not_settled": {n: dict(a.missing) for n, a in found.case.evidence.answers.items() if a.missing},
+        "permutations": _permutations(model),
         "decides": model.decides,
         "lead": model.lead.to_dict(),
         "differences": {name: d.to_dict() for name, d in found.case.evidence.differences.items()},
         "metrics": dict(model.metrics),
     }
+
+
+def _permutations(model: AuditedModel) -> dict[str, int]:
+    """Labelings behind each of the model's own p-values, by claim; those of training included."""
+    trained = model.contender.trained.get(model.case.evidence.variant)
+    return ({"full": trained.permutations} if trained else {}) | {c: test.drawn for c, test in model.tests.items()}
 
 
 def _estimator(model: AuditedModel, found: VariantReport, probe: VariantReport) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from spectral_core.probe.bands import ChannelGroups, Part, ask_each, group_chann
 from spectral_core.probe.energy import EnergyTest, distance_matrix, energy_test
 from spectral_core.probe.fitting import Probe, fit_probe
 from spectral_core.probe.held_out import Judgement
+from spectral_core.probe.penalty import choose_penalty
 from spectral_core.probe.pls import PlsProbe, fit_pls
-from spectral_core.probe.ridge import centred_gram, choose_penalty, hat_matrix, held_out_margins
+from spectral_core.probe.ridge import centred_gram, hat_matrix, held_out_margins
 from spectral_core.probe.threads import threads_for
 
 __all__ = [

@@ -18,6 +18,7 @@ from spectral_core.splits import Codes
 
 Floats = npt.NDArray[np.float64]
 _SAME = 1e-10  # centroids closer than this, on the scale of class indicators, are one point
+_BORDER = 1e-7  # margins closer to the border than this are on it, whatever the rounding
 
 
 def indicators(codes: Codes, n_classes: int) -> Floats:
@@ -55,11 +56,18 @@ def centroid_margins(
         t × P margins.
     """
     if scores.shape[2] == 1:
-        return _two_classes(scores[:, :, 0], sums[:, 0, 0], counts[:, 0], n_train, own, leverage)
+        return _snapped(_two_classes(scores[:, :, 0], sums[:, 0, 0], counts[:, 0], n_train, own, leverage))
     with np.errstate(divide="ignore", invalid="ignore"):
         centroids = sums / counts[:, :, None]
     centroids[counts == 0] = np.nan  # a class without training rows has no centroid
-    return _many_classes(scores, centroids, own, leverage)
+    return _snapped(_many_classes(scores, centroids, own, leverage))
+
+
+def _snapped(margin: Floats) -> Floats:
+    """Put margins that only rounding has moved off the border back on it, in place."""
+    if np.count_nonzero(margin > -_BORDER) > np.count_nonzero(margin >= _BORDER):
+        margin[np.abs(margin) < _BORDER] = 0.0
+    return margin
 
 
 def _two_classes(scores: Floats, ones: Floats, n_one: Floats, n_train: int, own: Codes, leverage: float) -> Floats:
@@ -71,13 +79,15 @@ def _two_classes(scores: Floats, ones: Floats, n_one: Floats, n_train: int, own:
         slope = 2.0 / (one - zero)
         offset = -(one + zero - leverage) / (1.0 - leverage) / (one - zero)
     apart = np.abs(one - zero) >= _SAME  # false for NaN too
-    sign = own * 2.0 - 1.0
+    sign = np.multiply(own, 2.0)
+    sign -= 1.0
     margin = scores * np.where(apart, slope, 0.0)
     margin += np.where(apart, offset, 0.0)
     margin *= sign
     np.clip(margin, -1.0, 1.0, out=margin)
     for lonely, present in ((n_zero == 0, 1.0), (n_one == 0, -1.0)):
-        margin[:, lonely] = np.where(sign[:, lonely] == present, 1.0, -1.0)
+        if lonely.any():
+            margin[:, lonely] = np.where(sign[:, lonely] == present, 1.0, -1.0)
     return margin
 
 

@@ -8,12 +8,12 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-import scipy.linalg
 
 from spectral_core.errors import AuditError
 from spectral_core.probe.held_out import HeldOut, Judgement, collect_margins, summarise
+from spectral_core.probe.penalty import choose_penalty
 from spectral_core.probe.primal import Primal, centred_rows
-from spectral_core.probe.ridge import Dual, centred_gram, choose_penalty, complement_matrix, penalty_of_spectrum
+from spectral_core.probe.ridge import Dual, centred_gram, complement_matrix
 from spectral_core.probe.threads import threads_for
 from spectral_core.splits import Codes
 
@@ -64,7 +64,7 @@ class Probe:
         """
         check_labelings(codes, folds, self.n)
         with threads_for(self.size):
-            return collect_margins(self.form.held_out(codes, folds, n_classes), codes, folds, judged)
+            return collect_margins(self.form.held_out(codes, folds, n_classes), codes.shape, judged)
 
     def judge(
         self, codes: Codes, folds: Sequence[Codes], n_classes: int, *, judged: Sequence[Codes] | None = None
@@ -75,7 +75,7 @@ class Probe:
         """
         check_labelings(codes, folds, self.n)
         with threads_for(self.size):
-            return summarise(self.form.held_out(codes, folds, n_classes), codes, folds, n_classes, judged)
+            return summarise(self.form.held_out(codes, folds, n_classes), codes.shape, n_classes, judged)
 
 
 def fit_probe(matrix: npt.NDArray[np.floating], *, unit: Codes | None = None) -> Probe:
@@ -107,8 +107,7 @@ def primal_probe(matrix: npt.NDArray[np.floating], *, unit: Codes | None = None)
     """Prepare the probe through d × d matrices, whatever the shape; it keeps a reference to `matrix`."""
     with threads_for(matrix.size):
         rows, whole = centred_rows(matrix)
-        spectrum = scipy.linalg.eigvalsh(whole.scatter, check_finite=False)
-        penalty, rank = penalty_of_spectrum(spectrum, n=matrix.shape[0])
+        penalty, rank = choose_penalty(whole.scatter, n=matrix.shape[0])
         return Probe(
             Primal(rows, whole, penalty, _units(unit, matrix.shape[0])), matrix.shape[0], penalty, rank, matrix.size
         )

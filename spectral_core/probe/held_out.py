@@ -20,23 +20,23 @@ _NUMBERS = 4_000_000  # and narrow enough that n × block × indicators stay in 
 class HeldOut:
     """Some held-out spectra of one fold under a block of labelings.
 
-    Shapes and `leverage` are those of `centroid_margins`.
+    `own` are their class codes; shapes and `leverage` are those of `centroid_margins`.
     """
 
     fold: int
     rows: Codes
     columns: slice
+    own: Codes
     scores: Floats
     sums: Floats
     counts: Floats
     n_train: int
     leverage: float = 0.0
 
-    def margins(self, codes: Codes) -> Floats:
-        """Compute rows × labelings margins, given all n × P codes."""
-        own = codes[self.rows, self.columns]
+    def margins(self) -> Floats:
+        """Compute rows × labelings margins."""
         return centroid_margins(
-            self.scores, self.sums, self.counts, self.n_train, own, leverage=self.leverage
+            self.scores, self.sums, self.counts, self.n_train, self.own, leverage=self.leverage
         )  # fmt: skip
 
 
@@ -61,49 +61,59 @@ def label_blocks(n: int, p: int, n_indicators: int) -> Iterator[slice]:
     return (slice(start, min(start + width, p)) for start in range(0, p, width))
 
 
-def collect_margins(
-    stream: Iterable[HeldOut], codes: Codes, folds: Sequence[Codes], judged: Sequence[Codes] | None
-) -> Floats:
+def collect_margins(stream: Iterable[HeldOut], shape: tuple[int, ...], judged: Sequence[Codes] | None) -> Floats:
     """Put margins in their places: n × P, NaN for spectra that no fold judges."""
-    margins = np.full(codes.shape, np.nan)
-    for part, values, rows in _judged(stream, codes, folds, judged):
+    margins = np.full(shape, np.nan)
+    for part, rows, _, values in _judged(stream, judged):
         margins[rows, part.columns] = values
     return margins
 
 
 def summarise(
     stream: Iterable[HeldOut],
-    codes: Codes,
-    folds: Sequence[Codes],
+    shape: tuple[int, ...],
     n_classes: int,
     judged: Sequence[Codes] | None,
 ) -> Judgement:
     """Reduce margins to class-balanced figures as they come: nothing of size n × P is kept."""
-    p = codes.shape[1]
-    first = np.full(codes.shape[0], np.nan)
-    count, margin, credit = (np.zeros((n_classes, p)) for _ in range(3))
-    for part, values, rows in _judged(stream, codes, folds, judged):
-        own = codes[rows, part.columns]
+    first = np.full(shape[0], np.nan)
+    sums = np.zeros((3, n_classes, shape[1]))  # spectra, margin and credit of each class
+    for part, rows, own, values in _judged(stream, judged):
         if part.columns.start == 0:
             first[rows] = values[:, 0]
-        right = (values > 0) + (values == 0) / n_classes
-        for c in range(n_classes):
-            mine = (own == c).astype(np.float64)
-            count[c, part.columns] += mine.sum(axis=0)
-            margin[c, part.columns] += np.einsum("ip,ip->p", mine, values)
-            credit[c, part.columns] += np.einsum("ip,ip->p", mine, right)
-    present = np.maximum((count > 0).sum(axis=0), 1)
-    size = np.maximum(count, 1.0)
-    return Judgement(first, (margin / size).sum(axis=0) / present, (credit / size).sum(axis=0) / present)
+        sums[:, :, part.columns] += _class_sums(own, values, n_classes)
+    count, margin, credit = sums
+    share = (count > 0) / np.maximum(count, 1.0) / np.maximum((count > 0).sum(axis=0), 1)
+    return Judgement(first, (margin * share).sum(axis=0), (credit * share).sum(axis=0))
+
+
+def _class_sums(own: Codes, values: Floats, n_classes: int) -> Floats:
+    """Count spectra and sum their margins and credits, for each class and labeling: 3 × C × P.
+
+    Class 0 is what the others leave of the whole.
+    """
+    ahead = values > 0
+    right = ahead.astype(np.float64)
+    if np.count_nonzero(values >= 0) > np.count_nonzero(ahead):
+        right[values == 0] = 1.0 / n_classes
+    sums = np.empty((3, n_classes, values.shape[1]))
+    every = np.ones(own.shape[0])
+    sums[:, 0] = np.stack([np.full(values.shape[1], every.size), every @ values, every @ right])
+    for c in range(1, n_classes):
+        mine = (own == c).astype(np.float64)
+        sums[0, c] = every @ mine
+        sums[1, c], sums[2, c] = (np.einsum("ip,ip->p", mine, each) for each in (values, right))
+        sums[:, 0] -= sums[:, c]
+    return sums
 
 
 def _judged(
-    stream: Iterable[HeldOut], codes: Codes, folds: Sequence[Codes], judged: Sequence[Codes] | None
-) -> Iterator[tuple[HeldOut, Floats, Codes]]:
-    """Each part with its margins and rows, those rows left out that their fold does not judge."""
+    stream: Iterable[HeldOut], judged: Sequence[Codes] | None
+) -> Iterator[tuple[HeldOut, Codes, Codes, Floats]]:
+    """Each part with its rows, their codes and margins, those rows left out that their fold does not judge."""
     for part in stream:
-        values, rows = part.margins(codes), part.rows
+        rows, own, values = part.rows, part.own, part.margins()
         if judged is not None:
             kept = np.isin(rows, judged[part.fold])
-            values, rows = values[kept], rows[kept]
-        yield part, values, rows
+            rows, own, values = rows[kept], own[kept], values[kept]
+        yield part, rows, own, values

@@ -76,7 +76,7 @@ class PlsProbe:
         """
         stream = self._held_out(codes, folds, n_classes, components, (components,))
         with threads_for(self.matrix.size):
-            return collect_margins((part for _, part in stream), codes, folds, judged)
+            return collect_margins((part for _, part in stream), codes.shape, judged)
 
     def path(
         self,
@@ -97,7 +97,7 @@ class PlsProbe:
         with threads_for(self.matrix.size):
             parts = list(self._held_out(codes, folds, n_classes, components, range(1, components + 1)))
             return [
-                summarise((part for b, part in parts if b == a), codes, folds, n_classes, judged)
+                summarise((part for b, part in parts if b == a), codes.shape, n_classes, judged)
                 for a in range(1, components + 1)
             ]
 
@@ -113,7 +113,7 @@ class PlsProbe:
         """Compute class-balanced statistics of the margins in flat memory; arguments as for `margins`."""
         stream = self._held_out(codes, folds, n_classes, components, (components,))
         with threads_for(self.matrix.size):
-            return summarise((part for _, part in stream), codes, folds, n_classes, judged)
+            return summarise((part for _, part in stream), codes.shape, n_classes, judged)
 
     def _held_out(
         self, codes: Codes, folds: Sequence[Codes], n_classes: int, components: int, wanted: Sequence[int]
@@ -134,7 +134,7 @@ class PlsProbe:
                 counts = y.sum(axis=0)
                 for a, scores, sums in _components(smooth, y, fold.size, components):
                     if a in wanted:
-                        yield a, HeldOut(i, fold, block, scores, sums, counts, train.size)
+                        yield a, HeldOut(i, fold, block, codes[fold, block], scores, sums, counts, train.size)
 
 
 def fit_pls(matrix: npt.NDArray[np.floating]) -> PlsProbe:

@@ -104,7 +104,8 @@ class Primal:
                 for block in label_blocks(rows.size, p, m):
                     w = weights[:, block]
                     scores = (z @ w.reshape(mean.size, -1)).reshape(rows.size, -1, m) + intercept[block]
-                    yield HeldOut(i, rows, block, scores, sums[block], counts[block], n_train, leverage)
+                    own = codes[rows, block]
+                    yield HeldOut(i, rows, block, own, scores, sums[block], counts[block], n_train, leverage)
 
     def _add_labels(self, count: Floats, moment: Floats, codes: Codes, rows: Codes, n_classes: int) -> None:
         """Add Σy to `count` and Σzyᵀ to `moment`."""

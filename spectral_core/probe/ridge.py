@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import scipy.linalg
-import scipy.optimize
 import scipy.sparse
 
 from spectral_core.errors import AuditError
@@ -24,6 +23,7 @@ from spectral_core.probe.held_out import HeldOut, collect_margins, label_blocks
 from spectral_core.splits import Codes
 
 Floats = npt.NDArray[np.float64]
+_MIRRORED = 64  # rows mirrored together: they fit the cache
 
 
 def centred_gram(x: npt.ArrayLike) -> Floats:
@@ -32,11 +32,11 @@ def centred_gram(x: npt.ArrayLike) -> Floats:
     Centring by the mean over all rows does not leak: the fold's own intercept absorbs any common shift.
     All-equal rows give the zero matrix.
     """
-    z = np.array(x, dtype=np.float64)
-    largest = np.abs(z).max(initial=0.0)
+    values = np.asarray(x)
+    largest = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
     if largest == 0:
-        return np.zeros((z.shape[0], z.shape[0]))
-    z /= largest
+        return np.zeros((values.shape[0], values.shape[0]))
+    z = np.divide(values, largest, dtype=np.float64)
     z -= z.mean(axis=0)
     gram = z @ z.T
     # rounding of equal rows leaves about 1e-32: that is no variance
@@ -50,43 +50,14 @@ def scaled_gram(gram: Floats, *, no_variance: float) -> Floats:
     return gram
 
 
-def choose_penalty(gram: Floats) -> tuple[float, int]:
-    """Choose λ, and count the numerical rank r, so that the fit has n·r/(n + 2r) effective degrees of freedom.
-
-    The rule never sees labels. With more channels than spectra it spends a third of the n degrees of
-    freedom, with many spectra per channel it approaches ordinary least squares, and it does not depend on
-    the intensity unit (effective degrees of freedom: Hastie, Tibshirani & Friedman, The Elements of
-    Statistical Learning, 2nd ed., section 3.4.1).
-
-    Returns:
-        λ on the scale of `gram`, and r.
-    """
-    return penalty_of_spectrum(scipy.linalg.eigvalsh(gram, check_finite=False), n=gram.shape[0])
-
-
-def penalty_of_spectrum(eigenvalues: Floats, *, n: int) -> tuple[float, int]:
-    """Choose λ and r as `choose_penalty` does, from ascending eigenvalues of the Gram or scatter matrix.
-
-    The degrees of freedom are exact to 1e-10 of their number: λ does not wander with the rounding of
-    another thread count.
-    """
-    top = float(eigenvalues[-1])
-    if top <= 0.0:
-        return 1.0, 0
-    positive = eigenvalues[eigenvalues > top * n * np.finfo(np.float64).eps]
-    target = n * positive.size / (n + 2 * positive.size)
-
-    def excess(log_penalty: float) -> float:
-        return float((positive / (positive + np.exp(log_penalty))).sum()) - target
-
-    low, high = float(np.log(positive[0] * 1e-6)), float(np.log(top * n))
-    return float(np.exp(scipy.optimize.brentq(excess, low, high, xtol=1e-12))), int(positive.size)
-
-
 def hat_matrix(gram: Floats, ridge: float) -> Floats:
     """Compute H = 11ᵀ/n + Kc(Kc + λI)⁻¹ = 11ᵀ/n + I − λ(Kc + λI)⁻¹ by one Cholesky inverse."""
-    complement = complement_matrix(gram, ridge)
-    np.negative(complement, out=complement)
+    return complement_of(complement_matrix(gram, ridge))
+
+
+def complement_of(matrix: Floats) -> Floats:
+    """Compute I − matrix."""
+    complement = np.negative(matrix)
     complement[np.diag_indices_from(complement)] += 1.0
     return complement
 
@@ -94,28 +65,42 @@ def hat_matrix(gram: Floats, ridge: float) -> Floats:
 def complement_matrix(gram: Floats, ridge: float) -> Floats:
     """Compute G = I − H = λ(Kc + λI)⁻¹ − 11ᵀ/n."""
     n = gram.shape[0]
-    shifted = np.array(gram, order="F")
+    shifted = gram.copy()
     shifted[np.diag_indices(n)] += ridge
-    inverse = symmetric_inverse(shifted)
-    inverse *= ridge
-    inverse -= 1.0 / n
-    return inverse
+    lower = _lower_inverse(shifted)
+    lower *= ridge
+    lower -= 1.0 / n
+    return _mirrored(lower)
 
 
 def symmetric_inverse(matrix: Floats) -> Floats:
-    """Invert a symmetric positive definite matrix by Cholesky factors.
+    """Invert a symmetric positive definite matrix, which is overwritten, by Cholesky factors.
 
     Raises:
         AuditError: The matrix is not positive definite.
     """
-    factor, info = scipy.linalg.lapack.dpotrf(matrix, lower=1, clean=0)
+    return _mirrored(_lower_inverse(matrix))
+
+
+def _lower_inverse(matrix: Floats) -> Floats:
+    """The lower triangle of the inverse (above it something else), in the place of the matrix."""
+    factor, info = scipy.linalg.lapack.dpotrf(matrix.T, lower=1, clean=0, overwrite_a=1)
     if info != 0:
         raise AuditError("the probe", "a positive definite matrix", f"leading minor {info} of {matrix.shape[0]}",
                          "Check the spectra for intensities that are not finite.")  # fmt: skip
-    lower = np.tril(scipy.linalg.lapack.dpotri(factor, lower=1, overwrite_c=1)[0])
-    inverse = lower + lower.T
-    inverse[np.diag_indices_from(inverse)] /= 2.0
-    return np.asarray(inverse)
+    return np.asarray(scipy.linalg.lapack.dpotri(factor, lower=1, overwrite_c=1)[0])
+
+
+def _mirrored(lower: Floats) -> Floats:
+    """Copy the lower triangle to the upper one, in place and block by block."""
+    n = lower.shape[0]
+    for start in range(0, n, _MIRRORED):
+        stop = min(start + _MIRRORED, n)
+        lower[start:stop, stop:] = lower[stop:, start:stop].T
+        block = np.tril(lower[start:stop, start:stop])
+        block += np.tril(block, -1).T
+        lower[start:stop, start:stop] = block
+    return lower.T  # the same numbers, row after row in memory
 
 
 @dataclass(frozen=True)
@@ -139,11 +124,13 @@ class Dual:
             count = y.sum(axis=0)
             lost = products(y, residual)
             for i, (fold, inverse) in enumerate(zip(folds, inverses, strict=True)):
-                y_t, residual_t = y[fold], residual[fold]
-                unseen = (inverse @ residual_t.reshape(fold.size, -1)).reshape(y_t.shape)
-                counts = count - y_t.sum(axis=0)
-                sums = counts[:, :, None] * np.eye(y.shape[2]) - lost + products(unseen, residual_t)
-                yield HeldOut(i, fold, columns, y_t - unseen, sums, counts, n - fold.size, leverages[i])
+                own, residual_t = codes[fold, columns], residual[fold]
+                scores = indicators(own, n_classes)
+                unseen = (inverse @ residual_t.reshape(fold.size, -1)).reshape(scores.shape)
+                counts = count - scores.sum(axis=0)
+                sums = counts[:, :, None] * np.eye(scores.shape[2]) - lost + products(unseen, residual_t)
+                scores -= unseen
+                yield HeldOut(i, fold, columns, own, scores, sums, counts, n - fold.size, leverages[i])
 
 
 def training_leverage(complement: Floats, unit: Codes, fold: Codes, inverse: Floats) -> float:
@@ -156,15 +143,16 @@ def training_leverage(complement: Floats, unit: Codes, fold: Codes, inverse: Flo
         inverse: G_TT⁻¹; the training hat matrix is I − (G_SS − G_ST G_TT⁻¹ G_TS).
     """
     train = np.setdiff1d(np.arange(unit.size), fold)
-    crossing = complement[np.ix_(fold, train)]
-    lost = inverse @ crossing
+    crossing = complement[fold].take(train, axis=1)
     names, member, sizes = np.unique(unit[train], return_inverse=True, return_counts=True)
-    if names.size == train.size:
-        return 1.0 - float((complement[train, train] - np.einsum("ts,ts->s", crossing, lost)).mean())
-    of_unit = scipy.sparse.csr_array((np.ones(train.size), (np.arange(train.size), member)))
-    inside = complement[np.ix_(train, train)] @ of_unit
-    own = of_unit.T.multiply(inside.T).sum(axis=1) - np.einsum("tu,tu->u", crossing @ of_unit, lost @ of_unit)
-    return 1.0 - float((own / sizes).mean())
+    own = complement[train, train]
+    if names.size < train.size:
+        of_unit = scipy.sparse.csr_array((1.0 / np.sqrt(sizes[member]), (np.arange(train.size), member)))
+        pairs = (of_unit @ of_unit.T).tocoo()  # of spectra of one unit, 1/|u| each
+        own = pairs.data * complement[train[pairs.row], train[pairs.col]]
+        crossing = crossing @ of_unit
+    lost = np.vdot(inverse, crossing @ crossing.T)  # the trace of CᵀG_TT⁻¹C
+    return 1.0 - float(own.sum() - lost) / names.size
 
 
 def held_out_margins(
@@ -193,6 +181,5 @@ def held_out_margins(
         n × P margins; NaN for spectra that no fold judges.
     """
     units = np.arange(hat.shape[0]) if unit is None else unit
-    return collect_margins(
-        Dual(np.eye(hat.shape[0]) - hat, units).held_out(codes, folds, n_classes), codes, folds, judged
-    )  # fmt: skip
+    dual = Dual(complement_of(hat), units)
+    return collect_margins(dual.held_out(codes, folds, n_classes), codes.shape, judged)

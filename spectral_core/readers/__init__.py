@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
+import numpy as np
 import xarray as xr
 
 from spectral_core.errors import ReadError
-from spectral_core.readers.asp import is_asp, read_asp
 from spectral_core.readers.delimited import read_delimited
-from spectral_core.readers.jcamp import read_jcamp
-from spectral_core.readers.netcdf import read_netcdf, read_zarr, zip_entries
+from spectral_core.readers.envi import header_of, is_envi, numbers_of, read_envi
+from spectral_core.readers.formats import format_of
+from spectral_core.readers.netcdf import read_zarr
 
 LARGEST_SOURCE = 512 * 2**20
 
@@ -23,7 +23,6 @@ _TEMPORARY = (".part", ".tmp", ".temp", ".crdownload", ".partial", ".swp", "~")
 _SYSTEM = frozenset({"thumbs.db", "desktop.ini"})
 _ZARR_ROOTS = ("zarr.json", ".zgroup")
 _JCAMP_SUFFIXES = (".jdx", ".dx", ".jcamp", ".jcm")
-_JCAMP_START = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s*\$\$[^\r\n]*[\r\n]+)*\s*##\s*(?:TITLE|JCAMP)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -32,10 +31,11 @@ class Source:
 
     Args:
         name: Path relative to the inbox, with forward slashes.
-        sha256: Hash of the content in hexadecimal; of a zarr folder, over sorted relative names and contents.
+        sha256: Hash of the content in hexadecimal; of entries, over sorted relative names and contents.
         size: Bytes of content.
-        data: The content of a file; empty for a zarr folder.
-        entries: Relative names and contents of a zarr folder; empty for a file.
+        data: The content of a file; empty where there are entries.
+        entries: Relative names and contents of a zarr folder, or of an ENVI cube and its header; empty for any
+            other file.
     """
 
     name: str
@@ -49,17 +49,32 @@ def is_source(path: Path) -> bool:
     """Whether an entry of the inbox counts as one source.
 
     Regular files do, and folders named `*.zarr` that hold zarr metadata; not hidden, temporary and system
-    files, and nothing inside such a folder.
+    files, and nothing inside such a folder. An ENVI header beside its numbers is part of that source.
     """
-    name = path.name.lower()
-    if name.startswith((".", "~")) or name.endswith(_TEMPORARY) or name in _SYSTEM:
+    if not named_as_source(path.name) or any(is_zarr_folder(parent) for parent in path.parents):
         return False
-    if any(_is_zarr(parent) for parent in path.parents):
-        return False
-    return path.is_file() or _is_zarr(path)
+    return not heads_numbers(path) if path.is_file() else is_zarr_folder(path)
 
 
-def _is_zarr(path: Path) -> bool:
+def heads_numbers(path: Path) -> bool:
+    """Whether a file is an ENVI header beside its numbers, and so a part of that source."""
+    if not path.name.lower().endswith(".hdr"):
+        return False
+    numbers = numbers_of(path)
+    try:
+        return numbers is not None and header_of(numbers) == path
+    except OSError:
+        return False
+
+
+def named_as_source(name: str) -> bool:
+    """Whether a file of this name can be a source: not hidden, temporary or the system's."""
+    name = name.lower()
+    return not (name.startswith((".", "~")) or name.endswith(_TEMPORARY) or name in _SYSTEM)
+
+
+def is_zarr_folder(path: Path) -> bool:
+    """Whether a folder named `*.zarr` holds zarr metadata: it then counts as one source."""
     return path.suffix.lower() == ".zarr" and path.is_dir() and any((path / n).is_file() for n in _ZARR_ROOTS)
 
 
@@ -79,6 +94,9 @@ def open_source(path: Path, *, name: str, largest: int = LARGEST_SOURCE) -> Sour
             return _open_folder(path, name, largest)
         if not path.is_file():
             raise ReadError(name, "a file", "none" if not path.exists() else "a device or pipe", "Check the path.")
+        header = header_of(path)
+        if header is not None:
+            return _open_entries([header, path], path.parent, name, largest)
         data = _read_bounded(path, name, largest)
     except OSError as error:
         reason = error.strerror or type(error).__name__
@@ -87,14 +105,16 @@ def open_source(path: Path, *, name: str, largest: int = LARGEST_SOURCE) -> Sour
 
 
 def _open_folder(path: Path, name: str, largest: int) -> Source:
-    if not _is_zarr(path):
+    if not is_zarr_folder(path):
         raise ReadError(name, "a file or a zarr group in a folder *.zarr", "another folder", "Name its files.")
+    return _open_entries([file for file in path.rglob("*") if file.is_file()], path, name, largest)
+
+
+def _open_entries(files: Iterable[Path], root: Path, name: str, largest: int) -> Source:
     entries: dict[str, bytes] = {}
     digest, size = hashlib.sha256(), 0
-    for file in sorted(path.rglob("*"), key=lambda p: p.relative_to(path).as_posix()):
-        if not file.is_file():
-            continue
-        relative = file.relative_to(path).as_posix()
+    for file in sorted(files, key=lambda p: p.relative_to(root).as_posix()):
+        relative = file.relative_to(root).as_posix()
         entries[relative] = _read_bounded(file, name, largest - size)
         size += len(entries[relative])
         # lengths first: no two folders can run into the same bytes
@@ -131,7 +151,9 @@ def read_spectra(source: Source, *, axis_unit: str, intensity_unit: str) -> xr.D
     """
     if not source.data.strip(b" \t\r\n\x00") and not source.entries:
         raise ReadError(source.name, "spectra", "an empty file", "Remove the file or export it anew.")
-    dataset = _dispatch(source, axis_unit, intensity_unit)
+    # damaged numbers may be signalling NaN, or too large: the contract refuses them, with their place
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        dataset = _dispatch(source, axis_unit, intensity_unit)
     # in place, the dataset being new: making coordinates anew takes as long as parsing a small file
     coordinates = dataset.variables
     coordinates["source"].values[:] = source.name
@@ -143,19 +165,18 @@ def read_spectra(source: Source, *, axis_unit: str, intensity_unit: str) -> xr.D
 def _dispatch(source: Source, axis_unit: str, intensity_unit: str) -> xr.Dataset:
     data, where = source.data, source.name
     declared = {"axis_unit": axis_unit, "intensity_unit": intensity_unit, "where": where}
+    if any(is_envi(content) for content in source.entries.values()):
+        return read_envi(source.entries, **declared)
     if source.entries:
         return read_zarr(source.entries, **declared)
-    if data.startswith(b"\x89HDF\r\n\x1a\n"):
-        return read_netcdf(data, **declared)
-    if data.startswith(b"PK\x03\x04"):
-        return read_zarr(zip_entries(data, where=where), **declared)
-    if data.startswith((b"CDF\x01", b"CDF\x02", b"CDF\x05")):
-        raise ReadError(where, "NetCDF-4", "NetCDF-3", "Write it as NetCDF-4, with engine 'h5netcdf'.")
-    if _JCAMP_START.match(data):
-        return read_jcamp(data, **declared)
+    known = format_of(data)
+    if known is not None:
+        return known.read(data, **declared)
+    if is_envi(data):
+        raise ReadError(
+            where, "the numbers of an ENVI cube beside its header", "none", "Copy them into the same folder."
+        )
     if PurePosixPath(where.lower()).suffix in _JCAMP_SUFFIXES:
         raise ReadError(where, "JCAMP-DX, which starts with ##TITLE=", f"content that starts {data[:24]!r}",
                         "Export the file anew, or remove it.")  # fmt: skip
-    if is_asp(data):
-        return read_asp(data, **declared)
     return read_delimited(data, **declared)

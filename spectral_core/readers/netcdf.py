@@ -95,7 +95,7 @@ def zip_entries(data: bytes, *, where: str) -> dict[str, bytes]:
             size = sum(info.file_size for info in infos)
             if size > LARGEST:
                 raise _too_large(size, where)
-            entries = {info.filename: archive.read(info) for info in infos}
+            entries = {info.filename: _entry(archive, info) for info in infos}
     except (zipfile.BadZipFile, zipfile.LargeZipFile, *_DAMAGE) as error:
         raise _unreadable("a zip of a zarr group", error, where) from None
     roots = sorted((name for name in entries if name.rpartition("/")[2] in ("zarr.json", ".zgroup")), key=len)
@@ -104,6 +104,12 @@ def zip_entries(data: bytes, *, where: str) -> dict[str, bytes]:
                         "Export the spectra as text, for instance CSV.")  # fmt: skip
     root = roots[0].rpartition("/")[0]
     return {name[len(root) :].lstrip("/"): content for name, content in entries.items() if name.startswith(root)}
+
+
+def _entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    # never more than is declared, whatever the stream would unpack to
+    with archive.open(info) as entry:
+        return entry.read(info.file_size)
 
 
 @contextmanager

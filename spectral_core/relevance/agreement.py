@@ -30,7 +30,8 @@ class Agreement:
 
     `share` of relevance inside and `expected` share of channels (π); `agreement` = (share − π)/(1 − π);
     `null_median` and `null_high` (its 1 − alpha quantile) under permuted labels; `p_labels` from permuted
-    labels and `p_shifts` from all circular shifts of the bands, both one-sided.
+    labels and `p_shifts` from all circular shifts of the bands (None where channels have no neighbours), both
+    one-sided.
     """
 
     map: str
@@ -40,7 +41,7 @@ class Agreement:
     null_median: float
     null_high: float
     p_labels: float
-    p_shifts: float
+    p_shifts: float | None
 
 
 def shifted_shares(sizes: Floats, inside: Mask) -> Floats:
@@ -66,7 +67,13 @@ def shifted_shares(sizes: Floats, inside: Mask) -> Floats:
     return np.asarray(np.fft.irfft(np.fft.rfft(mass, axis=0) * kernel[:, None], n=d, axis=0))
 
 
-def measure_agreement(name: str, values: Floats, inside: Mask, *, alpha: float) -> Agreement:
+def _shares(sizes: Floats, inside: Mask) -> Floats:
+    total = sizes.sum(axis=0)
+    part = sizes[inside].sum(axis=0) / np.where(total > 0, total, 1.0)
+    return np.asarray(np.where(total > 0, part, inside.mean()))[None, :]
+
+
+def measure_agreement(name: str, values: Floats, inside: Mask, *, alpha: float, shifts: bool = True) -> Agreement:
     """Measure how much of a map lies inside the bands, against both nulls.
 
     Args:
@@ -74,8 +81,9 @@ def measure_agreement(name: str, values: Floats, inside: Mask, *, alpha: float) 
         values: d × (1 + P) maps, the observed labeling first; signs do not count.
         inside: d channels inside the declared bands; neither none nor all of them.
         alpha: Error level of `null_high`.
+        shifts: Whether channels have neighbours, so that bands can be shifted.
     """
-    shares = shifted_shares(np.abs(values), inside)
+    shares = shifted_shares(np.abs(values), inside) if shifts else _shares(np.abs(values), inside)
     expected = float(inside.mean())
     agreement = (shares[0] - expected) / (1 - expected)
     spread = shares.std(axis=1)
@@ -83,5 +91,5 @@ def measure_agreement(name: str, values: Floats, inside: Mask, *, alpha: float) 
     return Agreement(
         name, float(shares[0, 0]), expected, float(agreement[0]), float(np.median(agreement[1:])),
         float(np.quantile(agreement[1:], 1 - alpha)), permutation_p(float(agreement[0]), agreement[1:]),
-        float((lead >= lead[0] - 1e-9).mean()),
+        float((lead >= lead[0] - 1e-9).mean()) if shifts else None,
     )  # fmt: skip

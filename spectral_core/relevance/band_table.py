@@ -151,8 +151,9 @@ def _hat_of_rest(model: LinearModel, region: Region) -> Floats:
     """
     n, few = model.z.shape[0], 2 * int(region.channels.sum()) < model.z.shape[1]
     part = model.z[:, region.channels if few else ~region.channels]
-    gram = part @ part.T / model.scale
-    rest = model.gram - gram if few else gram
+    gram = part @ part.T
+    gram /= model.scale
+    rest = np.subtract(model.gram, gram, out=gram) if few else gram
     if few and np.trace(rest) <= 1e-6 * n:  # the difference is mostly rounding
         other = model.z[:, ~region.channels]
         rest = other @ other.T / model.scale

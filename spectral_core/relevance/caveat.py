@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from spectral_core.relevance.examination import RelevanceReport
@@ -18,12 +20,19 @@ def relevance_is_off_band(report: RelevanceReport, *, above_chance: bool, alpha:
     return above_chance and found is not None and found.p_labels > alpha
 
 
-def explain_relevance_off_band(report: RelevanceReport) -> str:
-    """Write the caveat's sentences, with the numbers and the place outside the bands that stands out most."""
+def _position(at: float) -> str:
+    return f"{at:,.6g}"
+
+
+def explain_relevance_off_band(report: RelevanceReport, *, position: Callable[[float], str] = _position) -> str:
+    """Write the caveat's sentences, with the numbers and the place outside the bands that stands out most.
+
+    `position` writes a channel's place on the axis.
+    """
     found, pattern = report.agreement["pattern"], report.maps["pattern"]
     inside = np.logical_or.reduce([row.region.channels for row in report.per_band if row.region.kind == "band"])
     excess = np.where(inside, -np.inf, np.abs(pattern.values) - pattern.simultaneous)
-    place = f"{report.axis[excess.argmax()]:,.6g}"
+    place = position(float(report.axis[excess.argmax()]))
     standing_out = (
         f"Outside them it stands out most at {place}: look what lies there."
         if excess.max() > 0

@@ -16,7 +16,7 @@ from spectral_core.inference import Estimate
 from spectral_core.probe.threads import threads_for
 from spectral_core.regions import Intervals
 from spectral_core.relevance.agreement import Agreement, measure_agreement
-from spectral_core.relevance.band_table import BandRow, Judge, judge_region, list_regions
+from spectral_core.relevance.band_table import BandRow, Judge, Region, judge_region, list_regions
 from spectral_core.relevance.linear_model import fold_models, prepare_model
 from spectral_core.relevance.maps import RelevanceMap, against_null, weight_and_pattern
 from spectral_core.relevance.occlusion import cut_windows, occlude
@@ -35,10 +35,11 @@ _SIGNED = frozenset({"weights", "pattern"})
 class RelevanceReport:
     """What the classifier looks at.
 
-    `per_band` one row a region; `maps` by name: `weights`, `pattern`, `vip`, `selectivity_ratio` on `axis`,
-    `occlusion_mean` and `occlusion_interpolated` on windows; `agreement` of the first four with the declared
-    bands, by map, empty where bands hold no channel or every channel. Of two classes, weights and pattern
-    keep their sign: positive speaks for `positive_class` ("" of several). `n_permutations` behind each null.
+    `per_band` one row a region; `maps` by name: `weights`, `pattern`, `vip`, `selectivity_ratio` on `axis`, and
+    where channels have neighbours `occlusion_mean` and `occlusion_interpolated` on windows; `agreement` of the first
+    four with the declared bands, by map, empty where bands hold no channel or every channel. Of two classes, weights
+    and pattern keep their sign: positive speaks for `positive_class` ("" of several). `n_permutations` behind each
+    null.
     """
 
     axis: Floats
@@ -91,7 +92,7 @@ def examine_relevance(
     alpha: float,
     most_labelings: int = MOST_LABELINGS,
 ) -> RelevanceReport:
-    """Examine what the probe looks at in preprocessed spectra.
+    """Examine what the probe looks at in preprocessed spectra: `examine_regions` of intervals.
 
     Args:
         matrix: n × d spectra after the variant's chain.
@@ -107,6 +108,35 @@ def examine_relevance(
     Returns:
         The table, the maps and the agreement.
     """
+    regions = list_regions(axis, bands, blanks)
+    return examine_regions(matrix, axis, design, folds, labelings, regions, alpha=alpha, most_labelings=most_labelings)
+
+
+def examine_regions(
+    matrix: npt.NDArray[np.floating],
+    axis: Floats,
+    design: Design,
+    folds: Sequence[Codes],
+    labelings: Codes,
+    regions: Sequence[Region],
+    *,
+    alpha: float,
+    on_axis: bool = True,
+    most_labelings: int = MOST_LABELINGS,
+) -> RelevanceReport:
+    """Examine what the probe looks at, region by region and channel by channel.
+
+    Args:
+        matrix: n × d preprocessed spectra.
+        axis: d positions of their channels, or their numbers.
+        design: Classes and units.
+        folds: Spectra held out together, as everywhere in the audit.
+        labelings: n × (1 + P) class codes, the observed ones first.
+        regions: Rows of the table; those of kind band are what maps are compared with.
+        alpha: Error level of intervals and null levels.
+        on_axis: Whether channels have neighbours; else there are no windows to occlude and no bands to shift.
+        most_labelings: Permutations used at most; a map's p-value needs no more.
+    """
     codes = np.asarray(labelings[:, : most_labelings + 1])
     n_classes = len(design.classes)
     with threads_for(matrix.size):
@@ -119,17 +149,29 @@ def examine_relevance(
             name: against_null(name, axis, values, signed=n_classes == 2 and name in _SIGNED, alpha=alpha)
             for name, values in drawn.items()
         }
-        judge = Judge(model, fits, design, codes, alpha)
-        maps |= _occlusion_maps(judge, axis)
-        regions = list_regions(axis, bands, blanks)
-        observed = {name: values[:, 0] for name, values in drawn.items()}
+        maps |= _occlusion_maps(Judge(model, fits, design, codes, alpha), axis) if on_axis else {}
+        observed = {name: values[:, 0].copy() for name, values in drawn.items()}
+        agreement = _agreements(drawn, regions, alpha=alpha, on_axis=on_axis)
+        del drawn  # the rows need one labeling of maps and fits, and room for their own matrices
+        judge = Judge(model, [fold.observed() for fold in fits], design, codes, alpha)
+        del fits
         rows = tuple(judge_region(judge, region, observed) for region in regions)
-    inside = np.logical_or.reduce([np.zeros(axis.size, dtype=np.bool_),
-                                   *[region.channels for region in regions if region.kind == "band"]])  # fmt: skip
-    askable = inside.any() and not inside.all()
-    agreement = {k: measure_agreement(k, v, inside, alpha=alpha) for k, v in drawn.items()} if askable else {}
     positive = design.classes[1] if n_classes == 2 else ""
     return RelevanceReport(axis, rows, maps, agreement, positive, codes.shape[1] - 1, components, alpha)
+
+
+def _agreements(
+    drawn: Mapping[str, Floats], regions: Sequence[Region], *, alpha: float, on_axis: bool
+) -> dict[str, Agreement]:
+    """Agreement of each map with the bands; none where bands hold no channel or every channel."""
+    inside = np.zeros(len(next(iter(drawn.values()))), dtype=np.bool_)
+    for region in regions:
+        inside |= region.channels & (region.kind == "band")
+    if not inside.any() or inside.all():
+        return {}
+    return {
+        name: measure_agreement(name, values, inside, alpha=alpha, shifts=on_axis) for name, values in drawn.items()
+    }  # fmt: skip
 
 
 def _occlusion_maps(judge: Judge, axis: Floats) -> dict[str, RelevanceMap]:

@@ -9,14 +9,15 @@ labelings cost one matrix product a fold, and no refit.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import scipy.linalg
 
 from spectral_core.probe.centroids import centroid_margins, indicators, products
-from spectral_core.probe.ridge import centred_gram, choose_penalty, hat_matrix, symmetric_inverse, training_leverage
+from spectral_core.probe.penalty import choose_penalty
+from spectral_core.probe.ridge import centred_gram, complement_of, hat_matrix, symmetric_inverse, training_leverage
 from spectral_core.splits import Codes
 
 Floats = npt.NDArray[np.float64]
@@ -45,14 +46,14 @@ class LinearModel:
 
 def prepare_model(matrix: npt.NDArray[np.floating]) -> LinearModel:
     """Prepare the probe for n × d preprocessed spectra, with the penalty that the audit's probe has."""
-    values = np.asarray(matrix, dtype=np.float64)
-    largest = float(np.abs(values).max(initial=0.0)) or 1.0
-    values = values / largest
-    mean = values.mean(axis=0)
     gram = centred_gram(matrix)
-    z = values - mean if gram.any() else np.zeros_like(values)  # rounding of equal rows is no variance
+    largest = max(float(matrix.max(initial=0.0)), -float(matrix.min(initial=0.0))) or 1.0
+    z = np.divide(matrix, largest, dtype=np.float64)
+    mean = z.mean(axis=0)
+    z -= mean
+    z *= gram.any()  # rounding of equal rows is no variance
     ridge, _ = choose_penalty(gram)
-    scale = float((z**2).sum()) / z.shape[0] or 1.0
+    scale = float(np.vdot(z, z)) / z.shape[0] or 1.0
     return LinearModel(z, mean, largest, gram, scale, ridge, hat_matrix(gram, ridge))
 
 
@@ -71,6 +72,11 @@ class FoldModel:
     counts: Floats
     n_train: int
     leverage: float
+
+    def observed(self) -> FoldModel:
+        """Keep the first labeling only."""
+        weights, scores = self.weights[:, :1].copy(), self.scores[:, :1].copy()
+        return replace(self, weights=weights, scores=scores, sums=self.sums[:1].copy(), counts=self.counts[:1].copy())
 
     def margins(self, scores: Floats, own: Codes) -> Floats:
         """Compute t × P margins of changed scores under the same training centroids."""
@@ -93,7 +99,7 @@ def fold_models(
     n, p, m = y.shape
     flat = y.reshape(n, -1)
     residuals = flat - model.hat @ flat
-    complement = np.eye(n) - model.hat
+    complement = complement_of(model.hat)
     for fold in folds:
         inverse = symmetric_inverse(complement[np.ix_(fold, fold)])
         held = inverse @ residuals[fold]

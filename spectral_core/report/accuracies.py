@@ -88,7 +88,8 @@ def _row(code: str, text: str, probe: Part, variant: Part, report: Part, frame: 
     else:
         ends = probe.get("interval")
         shown = join(tag("b", share(value)), " ", tag("span", bounds(ends), class_="ci") if ends else None)
-        rest = join(tag("td", shown, class_="number"), tag("td", p_value(p), class_="number"))
+        level = p_value(p) if probe.get("settled", True) else "not settled"
+        rest = join(tag("td", shown, class_="number"), tag("td", level, class_="number"))
     strip = tag("td", _strip(code, probe, variant, report, frame), class_="plot", aria_hidden="true")
     return tag("tr", tag("th", label, scope="row"), strip, rest, class_="decides" if decides else None)
 
@@ -116,7 +117,7 @@ def _mark(code: str, probe: Part, alpha: object, frame: Frame) -> list[Markup]:
         start, width = frame.span(*ends)
         drawn.append(tag("line", x1=f"{start:.2f}%", x2=f"{start + width:.2f}%", y1="50%", y2="50%", class_="ci"))
     p = probe.get("p_adjusted", probe.get("p"))
-    solid = not is_number(p) or not is_number(alpha) or p <= alpha
+    solid = probe.get("settled", True) and (not is_number(p) or not is_number(alpha) or p <= alpha)
     class_ = f"point {code.replace('_', '-')}{'' if solid else ' open'}"
     drawn.append(tag("circle", cx=f"{frame.across(value):.2f}%", cy="50%", r="5.5", class_=class_))
     return drawn

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from spectral_core.report.feature_groups import feature_groups_html
 from spectral_core.report.markup import Markup, data_island, join, tag
 from spectral_core.report.mean_spectra import MeanSpectra, read_means
 from spectral_core.report.plane import axes, curves, hatch, line_class, region_name, shade
+from spectral_core.report.proposals import proposals_html, read_proposals
 from spectral_core.report.scale import Frame
 from spectral_core.report.typography import counted, interval, is_interval, prose, unit_symbol
 
@@ -47,10 +49,11 @@ def band_map_html(report: Part) -> Markup:
                data_right=repr(frame.right),
                class_=f"bandmap lanes-{height if height <= _LANES else 'keys'}")  # fmt: skip
     return join(
-        tag("figure", _legend(means, report), plot, _reader(), _caption(means, regions), class_="spectra"),
-        _key(regions, means.axis_unit),
+        tag("figure", _legend(means, report), plot, _reader(), _caption(means, regions, report), class_="spectra"),
+        feature_groups_html(report) or _key(regions, means.axis_unit),
         _zooms(means, regions),
-        data_island("band-map-data", _read_off(means, regions)),
+        proposals_html(report),
+        data_island("band-map-data", _read_off(means, regions, report)),
     )
 
 
@@ -95,6 +98,7 @@ def _plot(means: MeanSpectra, frame: Frame, report: Part, regions: list[Region],
         hatch(),
         *[shade(frame, part, "off-band") for part in off_band],
         *[shade(frame, r.interval, r.kind) for r in regions],
+        *[shade(frame, p["interval"], "proposal") for p in read_proposals(report)],
         *axes(frame, means),
         curves(means, frame, most=_POINTS),
         *[region_name(frame, r.interval, r.key, r.name, kind=r.kind, lane=lane)
@@ -121,7 +125,7 @@ def _reader() -> Markup:
     return tag("div", slider, tag("output", aria_live="off"), class_="reader", hidden=True)
 
 
-def _caption(means: MeanSpectra, regions: list[Region]) -> Markup:
+def _caption(means: MeanSpectra, regions: list[Region], report: Part) -> Markup:
     kinds = {r.kind for r in regions}
     spread = any(sd.any() for sd in means.sd.values())
     thinned = (
@@ -133,6 +137,7 @@ def _caption(means: MeanSpectra, regions: list[Region]) -> Markup:
         ("band" in kinds, "Blue, lettered: declared bands."),
         ("blank" in kinds, "Hatched, numbered: declared blanks."),
         ("band" in kinds, "Grey: off-band; white beside a band: its guard, which counts as neither."),
+        (bool(read_proposals(report)), "Dashed: intervals that look empty, proposed as blanks and not used."),
         (means.axis.size > _POINTS, thinned),
     ]
     return tag("figcaption", tag("strong", "Figure 2. Mean spectra of the classes, as stored. "),
@@ -170,10 +175,12 @@ def _zooms(means: MeanSpectra, regions: list[Region]) -> Markup | None:
     return tag("figure", tag("div", *panels, class_="zooms"), caption, class_="spectra")
 
 
-def _read_off(means: MeanSpectra, regions: list[Region]) -> dict[str, object]:
+def _read_off(means: MeanSpectra, regions: list[Region], report: Part) -> dict[str, object]:
     step = 1 + means.axis.size * (len(means.mean) + 1) // _READ_OFF
     mean = {label: [float(f"{v:.4g}") if np.isfinite(v) else None for v in values[::step]]
             for label, values in means.mean.items()}  # fmt: skip
     parts = [[r.kind, r.name, *r.interval] for r in regions]
     axis = [float(f"{v:.6g}") for v in means.axis[::step]]
-    return {"unit": unit_symbol(means.axis_unit), "axis": axis, "mean": mean, "regions": parts}
+    names = [str(name) for name in (report.get("spectra") or {}).get("features") or []][::step]
+    told: dict[str, object] = {"unit": unit_symbol(means.axis_unit), "axis": axis, "mean": mean, "regions": parts}
+    return {**told, "names": names} if len(names) == len(axis) else told

@@ -24,7 +24,7 @@ Part = Mapping[str, Any]
 _SHOWN = frozenset({
     "code", "question", "asked", "finding", "why", "statistic", "value", "balanced_accuracy", "interval", "p",
     "p_adjusted", "variant",
-    "n_channels", "full_minus_this", "after_minus_before",
+    "n_channels", "full_minus_this", "after_minus_before", "settled", "more_permutations",
 })  # fmt: skip
 
 

@@ -80,7 +80,7 @@ def _point(panel: Axes, height: int, code: str, probe: Part, alpha: object) -> N
         colour = _COLOURS[code]
         if is_interval(ends):
             panel.plot(list(ends), [height, height], color=colour, linewidth=1.6)
-        solid = not is_number(p) or not is_number(alpha) or p <= alpha
+        solid = probe.get("settled", True) and (not is_number(p) or not is_number(alpha) or p <= alpha)
         panel.plot([value], [height], "o", color=colour, markerfacecolor=colour if solid else "white", markersize=7)
         told = f"{share(value)} {bounds(ends) if ends else ''}"
     panel.annotate(told, (1.0, height), xycoords=("axes fraction", "data"), xytext=(6, 0),

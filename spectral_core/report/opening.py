@@ -77,6 +77,9 @@ def _facts(report: Part) -> Markup:
         (settings.get("n_permutations"), "permutation"),
     ]  # fmt: skip
     facts = [counted(count, noun) for count, noun in counts if is_number(count)]
+    judges = list(dict.fromkeys(str(v["judged_by"]) for v in report.get("variants") or [] if v.get("judged_by")))
+    if judges:
+        facts.append("judged: " + ", ".join("the probe" if who == "probe" else who for who in judges))
     caveats = len(report.get("caveats") or [])
     if caveats:
         facts.append(counted(caveats, "caveat"))

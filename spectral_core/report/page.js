@@ -40,7 +40,8 @@
     const where = inside.map(([kind, name]) => ` (${kind} ${name})`).join("");
     const values = Object.entries(data.mean).map(([label, mean]) =>
       `${label} ${mean[index] === null ? "–" : String(Number(mean[index].toPrecision(4))).replaceAll("-", "−")}`);
-    output.textContent = `${written.format(x)} ${data.unit}${where}: ${values.join(" · ")}`;
+    const place = data.names ? data.names[index] : `${written.format(x)} ${data.unit}`;
+    output.textContent = `${place}${where}: ${values.join(" · ")}`;
     slider.value = String(turned ? last - index : index);
     slider.setAttribute("aria-valuetext", output.textContent);
   };

@@ -17,10 +17,13 @@ from spectral_core.report.background import (
     provenance_html,
 )
 from spectral_core.report.band_map import band_map_html
-from spectral_core.report.findings import models_html, variants_html, verdict_name
+from spectral_core.report.diagnostics import diagnostics_html
+from spectral_core.report.findings import variants_html
 from spectral_core.report.markup import Markup, tag
+from spectral_core.report.models import models_html
 from spectral_core.report.opening import caveats_html, opening_html
 from spectral_core.report.relevance import relevance_html
+from spectral_core.report.words import verdict_name
 
 Part = Mapping[str, Any]
 
@@ -49,22 +52,25 @@ def render_html(report: Part) -> str:
         tag("link", rel="icon", href="data:,"),
         tag("style", Markup(style)),
     )  # fmt: skip
+    parts = _parts(report)
     body = tag(
         "body",
-        _masthead(report, study),
-        tag("main", *_sections(report), class_=_layout(report)),
+        _masthead(report, study, [name for name, _, _ in parts]),
+        tag("main", *_sections(report, parts), class_=_layout(report)),
         tag("script", Markup(script)),
     )
     return f"<!doctype html>\n{tag('html', head, body, lang='en-GB')}\n"
 
 
-def _sections(report: Part) -> list[Markup]:
+def _parts(report: Part) -> list[tuple[str, str, Markup]]:
+    """Name, title and content of each section that this report has."""
     parts = [
         ("figure", "", accuracy_figure_html(report)),
         ("spectra", "Spectra and regions", band_map_html(report)),
         ("caveats", "Caveats", caveats_html(report)),
         ("relevance", "What the classifier looks at", relevance_html(report)),
         ("checks", "What was found", variants_html(report)),
+        ("diagnostics", "Concentration and growth", diagnostics_html(report)),
         ("design", "Design", design_html(report)),
         ("models", "Models", models_html(report)),
         ("limits", "What was not tested", limits_html(report)),
@@ -72,17 +78,22 @@ def _sections(report: Part) -> list[Markup]:
         ("provenance", "Provenance", provenance_html(report)),
         ("literature", "Literature", literature_html()),
     ]
+    return [(name, title, content) for name, title, content in parts if content is not None]
+
+
+def _sections(report: Part, parts: list[tuple[str, str, Markup]]) -> list[Markup]:
     return [
         opening_html(report),
-        *[tag("section", tag("h2", title) if title else None, content, id=name)
-          for name, title, content in parts if content is not None],
-    ]  # fmt: skip
+        *[tag("section", tag("h2", title) if title else None, content, id=name) for name, title, content in parts],
+    ]
 
 
-def _masthead(report: Part, study: str) -> Markup:
-    links = {"spectra": "Spectra", "caveats": "Caveats", "checks": "Checks", "design": "Design",
-             "limits": "Not tested", "meaning": "Meaning", "provenance": "Provenance"}  # fmt: skip
-    nav = tag("nav", *[tag("a", text, href=f"#{to}") for to, text in links.items()], aria_label="Contents")
+def _masthead(report: Part, study: str, present: list[str]) -> Markup:
+    links = {"spectra": "Spectra", "caveats": "Caveats", "relevance": "Relevance", "checks": "Checks",
+             "diagnostics": "Growth", "design": "Design", "models": "Models", "limits": "Not tested",
+             "meaning": "Meaning", "provenance": "Provenance"}  # fmt: skip
+    nav = tag("nav", *[tag("a", text, href=f"#{to}") for to, text in links.items() if to in present],
+              aria_label="Contents")  # fmt: skip
     made = str(report.get("created_at") or "")[:10]
     return tag("header", tag("p", tag("b", "offband"), " audit report", f" · {study}" if study else "",
                              f" · {made}" if made else ""), nav)  # fmt: skip

@@ -70,7 +70,7 @@ def hatch() -> Markup:
 
 
 def shade(frame: Frame, ends: Sequence[float], kind: str) -> Markup:
-    """Shade an interval over the whole height: "band", "blank" (hatched too) or "off-band"."""
+    """Shade an interval over the whole height: "band", "blank" (hatched too), "off-band", "proposal"."""
     start, width = frame.span(ends[0], ends[1])
     place = {"x": f"{start:.2f}%", "width": f"{width:.2f}%", "y": "0", "height": "100%"}
     hatched = tag("rect", **place, fill="url(#hatch)") if kind == "blank" else None

@@ -65,8 +65,8 @@ def _variant(found: Part, report: Part) -> Markup:
     caption = (
         f"Black: the map; red where it leaves the outer grey band. Grey: where maps of shuffled labels stay in "
         f"{confidence(report)} of cases, at one channel (dark) and at all channels together (light); "
-        f"{number(found.get('n_permutations'))} permutations, each refitted. Shaded: declared bands and blanks, "
-        "lettered and numbered as in figure 2."
+        f"{number(found.get('n_permutations'))} permutations, each refitted."
+        + (" Shaded: declared bands and blanks, lettered and numbered as in figure 2." if regions else "")
     )
     return join(
         tag("figure", *drawn, tag("figcaption", caption)) if drawn else None,
@@ -170,17 +170,19 @@ def _agreement_table(found: Part) -> Markup | None:
     agreement: Mapping[str, Part] = found.get("agreement") or {}
     if not agreement:
         return None
+    shifted = any(part.get("p_shifts") is not None for part in agreement.values())
     rows = [
         [MAPS[name]["title"] if name in MAPS else name, share(part.get("share")), share(part.get("expected")),
          signed(part.get("agreement")), signed(part.get("null_median")), signed(part.get("null_high")),
-         p_value(part.get("p_labels")), p_value(part.get("p_shifts"))]
+         p_value(part.get("p_labels")), *([p_value(part.get("p_shifts"))] if shifted else [])]
         for name, part in sorted(agreement.items(), key=lambda item: [*MAPS].index(item[0]) if item[0] in MAPS else 99)
     ]  # fmt: skip
     head = ["Map", "Share inside bands", "Share of channels", "Agreement", "Shuffled labels, median",
-            "Shuffled labels, upper end", "p, shuffled labels", "p, shifted bands"]  # fmt: skip
+            "Shuffled labels, upper end", "p, shuffled labels",
+            *(["p, shifted bands"] if shifted else [])]  # fmt: skip
     said = ("Agreement is 1 where all relevance lies inside the declared bands, 0 where it is spread evenly, negative "
-            "where it avoids them. Only p from shuffled labels raises a caveat; shifted bands ask whether bands of "
-            "this shape would do as well elsewhere.")  # fmt: skip
+            "where it avoids them. Only p from shuffled labels raises a caveat.")  # fmt: skip
+    said += " Shifted bands ask whether bands of this shape would do as well elsewhere." if shifted else ""
     return join(table(head, rows, caption="Agreement of the maps with the declared bands"),
                 tag("p", said, class_="quiet"))  # fmt: skip
 
@@ -211,7 +213,7 @@ def _name(row: Part, report: Part) -> Markup:
     kind, name = str(row.get("kind", "")), str(row.get("name", ""))
     declared = (regions.get(f"{kind}s") or {}).get(name) or {}
     place = interval(declared.get("interval"), str(regions.get("axis_unit") or ""))
-    note = f"{kind}, {place}" if declared else None
+    note = (f"{kind}, {place}" if declared.get("interval") else kind) if declared else None
     return join(name, tag("span", f" {note}", class_="quiet") if note else None)
 
 

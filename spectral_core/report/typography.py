@@ -11,7 +11,7 @@ ABSENT = "–"
 _UNITS = {"cm-1": "cm⁻¹", "um": "µm"}
 _QUANTITIES = {
     "cm-1": "Wavenumber", "nm": "Wavelength", "um": "Wavelength", "eV": "Energy", "THz": "Frequency",
-    "ppm": "Chemical shift", "channel": "Channel", "m/z": "m/z",
+    "ppm": "Chemical shift", "channel": "Channel", "m/z": "m/z", "feature": "Feature, in the order given",
 }  # fmt: skip
 
 
@@ -157,17 +157,17 @@ def axis_title(unit: str) -> str:
         ('Wavenumber / cm⁻¹', 'm/z', 'Axis')
     """
     quantity = _QUANTITIES.get(unit, "Axis")
-    return quantity if unit in ("", "m/z", "channel") else f"{quantity} / {unit_symbol(unit)}"
+    return quantity if unit in ("", "m/z", "channel", "feature") else f"{quantity} / {unit_symbol(unit)}"
 
 
 def prose(text: str) -> str:
-    """Set the units inside a sentence.
+    """Set units and minus signs inside a sentence.
 
     Example:
-        >>> prose("2,450-2,600 cm-1 is blank")
-        '2,450-2,600 cm⁻¹ is blank'
+        >>> prose("2,450-2,600 cm-1 is blank"), prose("from -0.5 to d^-1 on 2026-01-31")
+        ('2,450-2,600 cm⁻¹ is blank', 'from −0.5 to d^−1 on 2026-01-31')
     """
-    return re.sub(r"\bcm\^?-1\b", "cm⁻¹", text)
+    return re.sub(r"(?<![\w,.)\]–-])-(?=\d)", "−", re.sub(r"\bcm\^?-1\b", "cm⁻¹", text))
 
 
 def counted(count: object, noun: str) -> str:

@@ -31,6 +31,18 @@ NOT_DECLARED: Final[dict[str, str]] = _TEXT["not_declared"]
 LITERATURE: Final[list[str]] = _TEXT["literature"]
 MAPS: Final[dict[str, dict[str, str]]] = _TEXT["maps"]
 
+
+def verdict_name(verdict: object) -> str:
+    """Write a verdict with the shape that stands for it.
+
+    Example:
+        >>> verdict_name("no_signal"), verdict_name(None)
+        ('○ No signal', '–')
+    """
+    words = VERDICTS.get(str(verdict))
+    return f"{words.shape} {words.title}" if words else str(verdict or "–")
+
+
 PROBES: Final[dict[str, str]] = {
     "full": "Full spectrum",
     "bands": "Declared bands only",

@@ -6,12 +6,7 @@ docs/benchmarks.md. Bars are ratios with wide margins against the noise of a sha
 
 from __future__ import annotations
 
-import os
-import re
-import time
 import tracemalloc
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,10 +18,11 @@ from threadpoolctl import threadpool_limits
 
 from spectral_core.probe import Probe, ask_each, distance_matrix, energy_test, fit_pls, fit_probe, group_channels
 from spectral_core.probe.ridge import Dual, centred_gram, complement_matrix
+from tests.benchmarks.floors import probe_floor
+from tests.benchmarks.measuring import alternate, cost, machine, product_rate, renew, writing
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 SIZES = [(300, 1024), (1000, 2048)]
-PERMUTATIONS, FOLDS, BANDS, COMPONENTS, ROUNDS = 1000, 5, 32, 10, 5
+PERMUTATIONS, FOLDS, BANDS, COMPONENTS = 1000, 5, 32, 10
 RIDGE = "ridge"
 TIMED = 2  # permutations that permutation_test_score really runs: its cost is linear in them, the rest is extrapolated
 
@@ -39,34 +35,10 @@ the expert's trick (one multi-output `Ridge.fit` a fold) have; the next row adds
 linear in both, the figure is extrapolated."""
 
 
-@dataclass(frozen=True)
-class Cost:
-    cpu: float
-    wall: float
-
-    def times(self, factor):
-        return Cost(self.cpu * factor, self.wall * factor)
-
-
-def cost(action):
-    cpu, wall = time.process_time(), time.perf_counter()
-    action()
-    return Cost(time.process_time() - cpu, time.perf_counter() - wall)
-
-
-def alternate(actions, rounds=ROUNDS):
-    """Time all actions in turn, round after round; median CPU and wall seconds of each."""
-    seen = {name: [] for name in actions}
-    for _ in range(rounds):
-        for name, action in actions.items():
-            seen[name].append(cost(action))
-    return {name: Cost(*np.median([(c.cpu, c.wall) for c in costs], axis=0)) for name, costs in seen.items()}
-
-
 def study(n, d):
     rng = np.random.default_rng(n)
     x = rng.normal(size=(n, d)) + 2.0
-    observed = rng.permutation(np.arange(n) % 2)
+    observed = rng.permutation(np.arange(n, dtype=np.int16) % 2)
     codes = np.column_stack([observed, rng.permuted(np.tile(observed, (PERMUTATIONS, 1)), axis=1).T])
     fold_of = rng.permutation(np.arange(n) % FOLDS)
     return x, codes, [np.flatnonzero(fold_of == f) for f in range(FOLDS)], PredefinedSplit(fold_of)
@@ -175,13 +147,6 @@ def comparison_table(rows):
                f"| {sklearn.cpu / ours.cpu:,.0f} | {trick} | {wrong:.0e} |")  # fmt: skip
 
 
-def product_rate():
-    """Multiply-and-adds a second, times two, of a 1,000 × 1,000 float64 product on one thread."""
-    a = np.random.default_rng(0).normal(size=(1000, 1000))
-    a @ a
-    return 2e9 / np.median([cost(lambda: a @ a).cpu for _ in range(7)])
-
-
 def floor_table(rate):
     """Cost in n and d beside the operations of its matrix products over the measured rate."""
     yield "| n × d | form | ours, CPU s | floor, CPU s | cost / floor |"
@@ -198,13 +163,8 @@ def floor_table(rate):
     ]:
         x, codes, folds, _ = study(n, d)
         ours = alternate({"ours": lambda x=x, c=codes, f=folds: fit_probe(x).judge(c, f, 2)}, rounds=3)["ours"].cpu
-        tall, p = n >= 2 * d, codes.shape[1]
-        if tall:  # scatter twice, eigenvalues, a factor a fold, XᵀY twice, solutions, scores
-            work = 4 * n * d**2 + 4 / 3 * d**3 + FOLDS * (d**3 / 3 + 2 * d**2 * p) + 6 * n * d * p
-        else:  # Gram, eigenvalues, inverse, GY, a solution a fold
-            work = n**2 * d + 4 / 3 * n**3 + n**3 + 2 * n**2 * p * (1 + 1 / FOLDS)
-        floor = work / rate
-        yield f"| {n:,} × {d:,} | {'primal' if tall else 'dual'} | {ours:.3f} | {floor:.3f} | {ours / floor:.1f} |"
+        form, floor = "primal" if n >= 2 * d else "dual", probe_floor(n, d, codes.shape[1], FOLDS) / rate
+        yield f"| {n:,} × {d:,} | {form} | {ours:.3f} | {floor:.3f} | {ours / floor:.1f} |"
 
 
 def single_precision_lines():
@@ -245,8 +205,7 @@ def tall_line():
 
 
 def section(rows, rate, tall):
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    yield f"Machine: {cores} cores, float64 matrix product {rate / 1e9:.0f} GFLOP/s on one thread; one BLAS thread."
+    yield machine(rate)
     yield ""
     yield from METHOD.splitlines()
     yield ""
@@ -261,15 +220,6 @@ def section(rows, rate, tall):
     yield tall
 
 
-def renew(lines):
-    """Put the section between its marks; other sections of the page stay."""
-    fresh = "<!-- probe: begin -->\n\n" + "\n".join(lines) + "\n\n<!-- probe: end -->"
-    page = PAGE.read_text(encoding="utf-8")
-    marked = re.compile(r"<!-- probe: begin -->.*<!-- probe: end -->", re.DOTALL)
-    assert marked.search(page), f"{PAGE.name} has lost the marks of the probe's section"
-    PAGE.write_text(marked.sub(lambda _: fresh, page), encoding="utf-8")
-
-
 @pytest.mark.benchmark
 def test_the_probe_is_exact_and_as_much_faster_as_promised():
     """≥ 1,000 × permutation_test_score and ≥ 5 × the expert's trick; PLS-DA(10) ≥ 60 ×; 32 bands ≥ 1,000 ×."""
@@ -280,8 +230,8 @@ def test_the_probe_is_exact_and_as_much_faster_as_promised():
         peak, tall = tall_line()
         lines = list(section(rows, rate, tall))
     print("\n" + "\n".join(lines))
-    if os.environ.get("OFFBAND_WRITE_BENCHMARKS") == "1":
-        renew(lines)
+    if writing():
+        renew("probe", lines)
     assert peak < 500
     for name, n, d, ours, sklearn, expert, wrong in rows:
         if name not in bars:

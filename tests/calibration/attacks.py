@@ -89,17 +89,17 @@ OPEN = (
     OpenAttack(
         scenario("open", "saturation of the declared peak", Recipe(units=SURE, saturation=0.05), NOT_SUPPORTED,
                  "clipping is no chemistry"),
-        "Only the tallest peak, the declared one, is clipped; the blank is not.",
-        "A scalar that counts neighbouring channels at exactly the spectrum's maximum, on the whole spectrum: a flat "
-        "top is never chemistry."),
+        "Only the tallest peak, the declared one, is clipped; the blank is not. The caveat `saturation_signal` names "
+        "it in every seed, and a caveat decides nothing: a band that is really higher runs into the same ceiling.",
+        "Nothing that these spectra hold, only measuring again below the detector's limit."),
     OpenAttack(
         scenario("open", "axis shift, nothing off-band", Recipe(units=SURE, shift=2.0, floor=0.0, peaks=_ALONE),
                  NOT_SUPPORTED, "a shift, no chemistry"),
-        "Only the declared peak has flanks; no control outside it can see a shift.",
+        "Only the declared peak has flanks; no control outside it can see a shift, and chemistry shifts bands as well.",
         "None from these spectra; a reference line would tell."),
     OpenAttack(
         scenario("open", "gain, nothing off-band", Recipe(units=SURE, gain=0.3, floor=0.0, peaks=_ALONE),
                  NOT_SUPPORTED, "a gain, no chemistry"),
-        "With one peak on a dark floor a gain is a concentration.",
+        "With one peak on a dark floor a gain and a concentration give the same spectra.",
         "None from these spectra; an internal standard would tell."),
 )  # fmt: skip

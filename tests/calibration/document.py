@@ -16,6 +16,7 @@ from tests.calibration.attacks import HELD, OPEN, OpenAttack
 from tests.calibration.coverage import BOOTSTRAPPED, RESAMPLES, SETS, Coverage, Population
 from tests.calibration.nulls import NULLS, Null
 from tests.calibration.prose import PARTS
+from tests.calibration.relevance import PLACES, Place
 from tests.calibration.scenarios import SCENARIOS, Scenario
 from tests.calibration.trial import Outcome
 
@@ -30,8 +31,10 @@ class Findings:
     verdicts: dict[str, str] = field(default_factory=dict)
     wrongly_supported: dict[str, tuple[int, int]] = field(default_factory=dict)
     open_attacks: dict[str, str] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
     power: dict[tuple[float, int], str] = field(default_factory=dict)
     coverage: list[str] = field(default_factory=list)
+    covering: tuple[int, int] = (0, 0)
     population: dict[tuple[float, int], str] = field(default_factory=dict)
 
     @property
@@ -41,6 +44,7 @@ class Findings:
             len(self.nulls) == len(NULLS)
             and len(self.verdicts) == len(SCENARIOS) + len(HELD)
             and len(self.open_attacks) == len(OPEN)
+            and len(self.places) == len(PLACES)
             and len(self.power) == len(self.population) == 8
             and bool(self.coverage)
         )
@@ -75,6 +79,17 @@ class Findings:
             f"{_right(scenario)}.\n  Why: {attack.diagnosis}\n  What would mend it: {attack.remedy}"
         )
 
+    def add_place(self, place: Place, outcomes: Sequence[Outcome]) -> tuple[int, int]:
+        """Record how often the caveat was said; give that number and that of audits above chance."""
+        asked = [outcome for outcome in outcomes if outcome.above_chance]
+        said = sum("relevance_off_band" in outcome.caveats for outcome in asked)
+        promised = {"rare": "≤ .05", "usual": "≥ .95", "": "–"}[place.promised]
+        self.places[place.study.name] = _row(
+            place.study.name.removeprefix("relevance, "), place.where, len(outcomes), len(asked),
+            _share(said, len(asked)), promised,
+        )  # fmt: skip
+        return said, len(asked)
+
     def add_power(self, effect: float, n: int, outcomes: Sequence[Outcome]) -> None:
         """Record the shares of verdicts at one number of units."""
         mean = float(np.mean([o.estimates["full"][0] for o in outcomes]))
@@ -82,10 +97,12 @@ class Findings:
 
     def add_coverage(self, measured: Iterable[tuple[Population, Covered]]) -> None:
         """Record the coverage of intervals in each population."""
+        rows = list(measured)
         self.coverage = [
-            _row(f"{p.accuracy:g}, {p.other:g}", _units(p), p.replicates, *map(_covered, found))
-            for p, found in measured
-        ]  # fmt: skip
+            _row(f"{p.accuracy:g}, {p.other:g}", _units(p), p.replicates, *map(_covered, found)) for p, found in rows
+        ]
+        accuracies, differences = (sum(0.93 <= found[i].interval <= 0.97 for _, found in rows) for i in (0, 1))
+        self.covering = (accuracies, differences)
 
     def add_population(self, effect: float, n: int, outcomes: Sequence[Outcome]) -> None:
         """Record how often intervals held the mean over data sets."""
@@ -109,6 +126,7 @@ def write(found: Findings) -> str:
     facts = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}", "version": version("offband"), "numpy": version("numpy"),
         "scipy": version("scipy"), "sets": SETS,
+        "covering": found.covering[0], "covering_differences": found.covering[1], "rows": len(found.coverage),
         "resamples": RESAMPLES, "bootstrapped": BOOTSTRAPPED, "wrong": int(wrong), "trials": int(trials),
         "low": f"{100 * low:.2f}", "high": f"{100 * high:.2f}", "nulls": len(NULLS), "open": len(OPEN),
     }  # fmt: skip
@@ -117,6 +135,7 @@ def write(found: Findings) -> str:
         "scenario_rows": _in_order(found.verdicts, (s.name for s in SCENARIOS)),
         "attack_rows": _in_order(found.verdicts, (s.name for s in HELD)),
         "open_rows": _in_order(found.open_attacks, (a.scenario.name for a in OPEN)),
+        "place_rows": _in_order(found.places, (p.study.name for p in PLACES)),
         "power_rows": "\n".join(found.power[key] for key in sorted(found.power)),
         "coverage_rows": "\n".join(found.coverage),
         "population_rows": "\n".join(found.population[key] for key in sorted(found.population)),

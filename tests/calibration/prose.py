@@ -60,6 +60,18 @@ Besides: with few specimens the cross-validated accuracy scatters more than its 
 `no_signal` may exclude a gain that a larger study would find.
 """
 
+_RELEVANCE = """## Where the model looks
+
+How often the caveat `relevance_off_band` is said, of the audits in which the model is above chance, with the exact 99 %
+interval. It is said unless the share of the pattern inside the bands exceeds that under shuffled labels (p ≤ .05), so
+where the relevance lies in the band it is a miss of that test, and rarer the clearer the effect. Where half of it does,
+the caveat is silent: it speaks of bands that the model does not look at, not of other places that it looks at too.
+
+| study | the classes differ | seeds | above chance | said in | promised |
+|---|---|---|---|---|---|
+{place_rows}
+"""
+
 _POWER = """## Power
 
 A real, declared band of relative height *effect* against a spread between specimens of 0.05 and detector noise of
@@ -76,12 +88,13 @@ _COVERAGE = """## Intervals
 The intervals describe drawing other units of the same kind with the held-out classifications as they are. So that is
 what is simulated: two classifiers with known accuracies, units drawn anew, replicates that agree in part. Each cell
 gives how often the truth lay inside the two-sided 95 % interval · above the one-sided lower bound · below the upper
-bound ({sets} draws a row; 93–97 % is promised for the interval, at least 93 % for each bound). Near the edge, where a
-class can expect fewer than ten errors, intervals of accuracies are wider than needed, and intervals of differences
-wherever units seldom disagree or replicates average their disagreement away: the pseudo-units that keep "no error
-seen" from meaning "no error possible" cost width there. The audit then says `inconclusive` more often than it must,
-never less. The last two columns are the percentile bootstrap of units
-({resamples} resamples) on the first {bootstrapped} of these draws, which the audit does not use
+bound ({sets} draws a row; 93–97 % is promised for the interval, at least 93 % for each bound). Of {rows} rows the
+interval lies within 93–97 % in {covering} of accuracies and {covering_differences} of differences. Above it lie those
+near the edge, where a class can expect fewer than ten errors, and differences of blocks whose units seldom disagree or
+whose replicates average their disagreement away: the pseudo-units that keep "no error seen" from meaning "no error
+possible" cost width there, and a few errors among a few units come in steps that no interval can cover exactly. The
+audit then says `inconclusive` more often than it must, never less. The last two columns are the percentile bootstrap of
+units ({resamples} resamples) on the first {bootstrapped} of these draws, which the audit does not use
 ([why](decisions/0003-intervals.md)).
 
 | accuracies | units a class | replicates | accuracy | difference | accuracy, bootstrap | difference, bootstrap |
@@ -101,4 +114,4 @@ chance" therefore rest on permutations, never on an interval.
 {population_rows}
 """
 
-PARTS = (_HEAD, _NULLS, _SCENARIOS, _ATTACKS, _OPEN, _POWER, _COVERAGE, _POPULATION)
+PARTS = (_HEAD, _NULLS, _SCENARIOS, _ATTACKS, _OPEN, _RELEVANCE, _POWER, _COVERAGE, _POPULATION)

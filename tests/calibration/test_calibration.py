@@ -12,6 +12,7 @@ from tests.calibration.attacks import HELD, OPEN, OpenAttack
 from tests.calibration.coverage import SETS, Coverage, Population, measure, populations
 from tests.calibration.document import Findings, covered_population
 from tests.calibration.nulls import NULLS, Null
+from tests.calibration.relevance import PLACES, Place
 from tests.calibration.scenarios import SCENARIOS, SEEDS, Scenario
 from tests.calibration.trial import Study, audited, audits
 
@@ -49,6 +50,19 @@ def test_what_falls_short_still_does(attack: OpenAttack, findings: Findings, poo
     findings.add_open(attack, outcomes)
     right = sum(map(attack.scenario.holds, outcomes))
     assert not at_least(right, SEEDS, 0.95), "mended: move it to HELD"
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.study.name)
+def test_relevance_is_said_to_lie_off_the_bands_where_it_does(
+    place: Place, findings: Findings, pool: ProcessPoolExecutor
+) -> None:
+    outcomes = audits(pool, place.study, place.seeds)
+    said, asked = findings.add_place(place, outcomes)
+    assert asked >= place.seeds / 2
+    if place.promised == "rare":
+        assert at_most(said, asked, 0.05)
+    if place.promised == "usual":
+        assert at_least(said, asked, 0.95)
 
 
 @pytest.mark.parametrize(("effect", "n"), POWER)

@@ -17,11 +17,11 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from threadpoolctl import threadpool_limits
 
-from spectral_core import examination
-from spectral_core.audit import audit_classifier, audit_variants
+from spectral_core.audit import audit_variants
 from spectral_core.audit_report import AuditReport
+from spectral_core.estimators import Contender
 from spectral_core.evidence import CLAIMS, Settings
-from spectral_core.messages import Places
+from spectral_core.places import AxisPlaces
 from spectral_core.preprocessing import parse_variant
 from spectral_core.simulate import BAND, BLANK, Recipe, Simulated, simulate
 from spectral_core.splits import make_design
@@ -43,11 +43,15 @@ class Study:
     replicates_as_units: bool = False
     permutations: int = 199
     pools_noise: bool = False  # judge a model that classifies the noise level of a spectrum
+    maps: bool = False  # maps of relevance support a verdict and do not decide it: they take most of the time
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one audit said: verdict, codes, p-values and estimates by name, the smallest adjusted p-value."""
+    """What one audit said: verdict, codes, p-values and estimates by name, the smallest adjusted p-value.
+
+    `above_chance` says whether the model classified at all.
+    """
 
     verdict: str
     reasons: frozenset[str]
@@ -55,6 +59,7 @@ class Outcome:
     p: Mapping[str, float]
     smallest_adjusted: float
     estimates: Mapping[str, tuple[float, float, float]]
+    above_chance: bool
 
 
 @contextmanager
@@ -83,32 +88,16 @@ def audited(study: Study, seed: int) -> Outcome:
     return outcome(report_on(study, simulate(study.recipe, seed=seed), seed))
 
 
-@contextmanager
-def without_maps() -> Iterator[None]:
-    """Leave out maps of relevance, which support a verdict and do not decide it: they take most of the time."""
-    most = examination._MOST_FOR_MAPS
-    examination._MOST_FOR_MAPS = 0
-    try:
-        yield
-    finally:
-        examination._MOST_FOR_MAPS = most
-
-
-@without_maps()
 def report_on(study: Study, data: Simulated, seed: int) -> AuditReport:
     """Audit spectra under what the study declares."""
     unit = np.arange(data.unit.size) if study.replicates_as_units else data.unit
     batch = data.batch if study.recipe.batches > 1 else None
     design = make_design(data.label, unit=unit if study.unit_declared else None, batch=batch)
-    settings = Settings(study.permutations, 0.05, 0.05, 5, seed)
-    if study.pools_noise:
-        return audit_classifier(
-            data.x, data.label, axis=data.axis, axis_unit="cm-1", bands=study.bands, blank=study.blank, unit=unit,
-            batch=batch, estimator=noise_level_model(), n_permutations=study.permutations, n_folds=3, seed=seed,
-        )  # fmt: skip
-    places = Places("cm-1", dict(study.bands), dict(study.blank))
+    settings = Settings(study.permutations, 0.05, 0.05, 3 if study.pools_noise else 5, seed, maps=study.maps)
+    places = AxisPlaces("cm-1", dict(study.bands), dict(study.blank))
     chains = [parse_variant(text) for text in study.variants]
-    return audit_variants(data.x, data.axis, design, places, chains, settings)
+    models = [Contender.of(noise_level_model(), seed=seed)] if study.pools_noise else []
+    return audit_variants(data.x, data.axis, design, places, chains, settings, models=models)
 
 
 def noise_level_model() -> Pipeline:
@@ -142,6 +131,7 @@ def outcome(report: AuditReport) -> Outcome:
         p,
         min(_adjusted(report.content["variants"])),
         estimates,
+        first["probes"]["full"]["settled"] and first["probes"]["full"]["p_adjusted"] <= 0.05,
     )
 
 
@@ -149,5 +139,5 @@ def _adjusted(variants: Sequence[Mapping[str, Any]]) -> Iterator[float]:
     for variant in variants:
         for name, probe in variant["probes"].items():
             if name in CLAIMS:
-                yield probe["p_adjusted"]
-                yield probe.get("p_within_batch_adjusted", 1.0)
+                yield 1.0 if probe["p_adjusted"] is None else probe["p_adjusted"]  # not settled: no alarm
+                yield probe.get("p_within_batch_adjusted") or 1.0

@@ -65,11 +65,11 @@ def test_an_aliased_batch_leaves_the_question_open():
 
 
 def test_replicates_with_random_labels_are_convicted():
-    data = simulate(Recipe(units=(12, 12), replicates=6, fingerprint=0.05), seed=0)
+    data = simulate(Recipe(units=(100, 100), replicates=3, fingerprint=0.1, channels=150), seed=0)
     report = audit_classifier(data.x, data.label, axis=data.axis, axis_unit="cm-1", unit=data.unit,
                               n_permutations=199, seed=0)  # fmt: skip
     leakage = next(check for check in report.checks if check.code == "replicate_leakage")
-    assert leakage.asked and leakage.values["random_folds"]["estimate"] > 0.9
+    assert leakage.asked and leakage.values["random_folds"]["estimate"] > 0.7
     assert report.verdict == "artefact" and codes(report.reasons) == {"replicate_leakage"}
 
 

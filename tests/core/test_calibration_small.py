@@ -23,7 +23,8 @@ from tests.calibration.trial import Study, audited
 
 NULL_SEEDS, SEEDS = 50, 5
 QUICK = {
-    "dilation", "SNV-carried", "replicates, random labels", "batch 80/20", "batch aliased", "band", "other band",
+    "dilation", "SNV-carried", "replicates, random labels, few", "replicates, weak band, few",
+    "batches nested in classes", "batch 80/20", "batch aliased", "band", "other band",
     "offset", "axis shift", "line inside the guard", "no blank",
 }  # fmt: skip
 

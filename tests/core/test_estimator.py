@@ -81,7 +81,7 @@ def test_ridge_as_estimator_and_the_probe_agree(recipe):
 
 
 def test_a_model_that_recognises_specimens_is_convicted_by_leakage():
-    report = judged(Recipe(units=(12, 12), replicates=6, fingerprint=0.05), KNeighborsClassifier(1))
+    report = judged(Recipe(units=(160, 160), replicates=2, fingerprint=0.1, channels=60), KNeighborsClassifier(1))
     assert report.verdict == "artefact" and codes(report.reasons) == {"replicate_leakage"}
 
 
@@ -171,6 +171,26 @@ class Broken(ClassifierMixin, BaseEstimator):
 def test_an_estimator_that_cannot_be_judged_is_refused_with_its_place(estimator, message):
     with pytest.raises(AuditError, match=message):
         judged(Recipe(units=(8, 8), channels=40), estimator, blank=False)
+
+
+def test_a_block_without_refits_is_reported_as_not_settled_and_no_number_stands_for_it(tmp_path):
+    # only a neighbour sees the two-sided line in the blank; it is worse than the band, so it could not convict
+    data = simulate(Recipe(units=(40, 40), band_effect=0.6), seed=0)
+    sign = (np.where(np.arange(80) % 2, 1, -1) * (data.label == "class 2"))[:, None]
+    data.x[:] += 0.06 * sign * np.exp(-0.5 * ((data.axis - 1900) / 15) ** 2)
+    report = audit_classifier(
+        data.x, data.label, axis=data.axis, axis_unit="cm-1", bands={"C=O": BAND}, blank={"silent": BLANK},
+        unit=data.unit, n_permutations=199, n_folds=3, seed=0, estimator=KNeighborsClassifier(3),
+    )  # fmt: skip
+    (blank,) = [check for check in report.checks if check.code == "blank"]
+    (variant,) = json.loads(report.save_json(tmp_path / "report.json").read_text(encoding="utf-8"))["variants"]
+    told = {"p": None, "p_adjusted": None, "settled": False, "more_permutations": 119}
+    for where in (variant["probes"]["blank"], blank.values):
+        assert {name: where.get(name) for name in told} == told
+    assert blank.values["interval"][0] > 0.6 and "at least 119 more permutations are needed" in blank.finding
+    assert "not settled" in report.save_html(tmp_path / "report.html").read_text(encoding="utf-8")
+    assert variant["probes"]["guards_left_out"]["p_adjusted"] is None  # descriptive: not corrected
+    assert variant["probes"]["guards_left_out"]["settled"]
 
 
 def test_too_few_units_cost_no_refits_under_permuted_labels():

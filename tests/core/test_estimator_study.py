@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,8 +12,8 @@ from spectral_core.controls.blocks import make_blocks
 from spectral_core.errors import AuditError
 from spectral_core.estimators import OutOfFold, contenders_of
 from spectral_core.evidence import Settings
-from spectral_core.messages import Places
 from spectral_core.models import parse_model
+from spectral_core.places import AxisPlaces
 from spectral_core.preprocessing import parse_variant
 from spectral_core.regions import locate_regions
 from spectral_core.simulate import BAND, BLANK, Recipe, simulate
@@ -19,7 +21,7 @@ from spectral_core.splits import make_design
 from spectral_core.training import balanced_accuracy, train
 
 SETTINGS = Settings(n_permutations=199, delta=0.05, alpha=0.05, n_folds=3, seed=4)
-PLACES = Places("cm-1", {"C=O": BAND}, {"silent": BLANK})
+PLACES = AxisPlaces("cm-1", {"C=O": BAND}, {"silent": BLANK})
 
 
 def spectra(**effects):
@@ -28,11 +30,11 @@ def spectra(**effects):
     return data.x, data.axis, make_design(data.label, unit=data.unit)
 
 
-def two_sided_band():
+def two_sided_band(centre=1200, **effects):
     """Class 2 has the band higher or lower: no line tells it from class 1, its neighbours do."""
-    x, axis, design = spectra()
+    x, axis, design = spectra(**effects)
     sign = np.where(np.arange(design.n_units) % 2, 1.0, -1.0)[design.unit]
-    x += 0.8 * (design.codes * sign)[:, None] * np.exp(-0.5 * ((axis - 1200) / 10) ** 2)
+    x += 0.8 * (design.codes * sign)[:, None] * np.exp(-0.5 * ((axis - centre) / 10) ** 2)
     return x, axis, design
 
 
@@ -48,10 +50,10 @@ def trained(x, axis, design, texts, *, variant="raw", permutations=39, seed=4):
     ]  # fmt: skip
 
 
-def audited(x, axis, design, found, *, budget=39, variants=("raw",)):
-    models = contenders_of(found, budget=budget, seed=SETTINGS.seed)
+def audited(x, axis, design, found, *, budget=39, variants=("raw",), settings=SETTINGS):
+    models = contenders_of(found, budget=budget, seed=settings.seed)
     chains = [parse_variant(text) for text in variants]
-    return audit_variants(x, axis, design, PLACES, chains, SETTINGS, models=models)
+    return audit_variants(x, axis, design, PLACES, chains, settings, models=models)
 
 
 def test_a_model_that_beats_the_probe_by_more_than_delta_speaks_for_the_variant():
@@ -62,6 +64,28 @@ def test_a_model_that_beats_the_probe_by_more_than_delta_speaks_for_the_variant(
     assert report.verdict == row["verdict"] == "supported", report.content["reasons"]
     assert report.content["variants"][0]["judged_by"] == "k-nn(neighbours=3)"
     assert report.content["probe"][0]["verdict"] != "supported"
+
+
+def test_the_model_that_speaks_is_refitted_as_often_as_several_models_need_and_the_others_are_not():
+    x, axis, design = two_sided_band()
+    report = audited(x, axis, design, trained(x, axis, design, ["k-nn", "ridge", "lda"], permutations=19), budget=19,
+                     settings=replace(SETTINGS, n_permutations=119))  # fmt: skip
+    assert [row["judged_by"] for row in report.content["models"]] == ["refits", "predictions", "predictions"]
+    assert report.content["models"][0]["verdict"] == "supported" == report.verdict
+    assert report.content["variants"][0]["probes"]["full"]["p_adjusted"] <= 0.05  # nineteen give 2 · 3 / 20
+    silent = audited(x, axis, design, trained(x, axis, design, ["k-nn"], permutations=0), budget=0)
+    (full,) = [check for check in silent.checks if check.code == "association"]
+    assert silent.verdict == "inconclusive" and (full.values["p"], full.values["settled"]) == (None, False)
+
+
+def test_an_association_that_nobody_tested_has_no_p_value_and_says_how_many_permutations_it_needs():
+    # the model finds its two-sided line in the blank, the probe finds the band and nothing in the blank
+    x, axis, design = two_sided_band(centre=1900, band_effect=0.6)
+    report = audited(x, axis, design, trained(x, axis, design, ["k-nn"], permutations=19), budget=19)
+    (model,) = report.content["models"]
+    assert not model["decides"] and model["metrics"]["balanced_accuracy_blank"] > 0.9
+    # off-band, blank and nuisance are corrected together: 2 · 3 / (119 + 1) = 0.05
+    assert model["not_settled"] == {"blank": {"anywhere": 119}, "off_band": {"anywhere": 119}}
 
 
 def test_where_no_model_beats_the_probe_the_probe_speaks_and_every_model_has_a_verdict():

@@ -80,6 +80,25 @@ def test_intervals_cover_what_they_say(sizes, replicates):
         assert 0.925 <= share <= 0.99
 
 
+@pytest.mark.parametrize("right", [(30, 24), (40, 37), (20, 20)])
+def test_the_interval_of_an_accuracy_of_two_classes_is_that_of_agresti_and_caffo(right):
+    # one success and one failure more in each class: p = (x + 1)/(m + 2), variance of the mean of two such p
+    shares = np.array([(x + 1) / 42 for x in right])
+    half = 1.959964 * np.sqrt((shares * (1 - shares) / 42).sum()) / 2
+    credit = np.concatenate([np.arange(40) < x for x in right]).astype(float)
+    found = balanced_mean(make_design(np.repeat([0, 1], 40)), credit, alpha=0.05)
+    assert (found.low, found.high) == pytest.approx((shares.mean() - half, shares.mean() + half), abs=0.002)
+
+
+def test_no_interval_ends_inside_a_bound():
+    rng = np.random.default_rng(5)
+    for low in (0.0, -1.0):
+        for _ in range(60):
+            design = make_design(np.repeat([0, 1, 2][: rng.integers(2, 4)], rng.integers(5, 40)))
+            found = balanced_mean(design, rng.integers(int(low), 2, design.n).astype(float), alpha=0.05, low=low)
+            assert low <= found.low <= found.at_least <= found.value <= found.at_most <= found.high <= 1
+
+
 def test_replicates_do_not_narrow_the_interval():
     once = make_design(np.repeat([0, 1], 15))
     often = make_design(np.repeat(np.repeat([0, 1], 15), 10), unit=np.repeat(np.arange(30), 10))

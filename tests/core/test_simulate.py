@@ -7,11 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spectral_core.simulate import BAND, BLANK, OTHER_BAND, PEAKS, Recipe, simulate
+from spectral_core.errors import SpectraError
+from spectral_core.simulate import BAND, BLANK, OTHER_BAND, PEAKS, EemRecipe, Recipe, simulate, simulate_eem
 
 QUIET = Recipe(units=(30, 30), noise=0.0, specimen=0.0)
 EFFECTS = (
     "band_effect", "other_effect", "offset", "slope", "gain", "shift", "saturation", "drift", "noise_ratio",
+    "fluorescence", "diffuse", "spikes", "photons",
 )  # fmt: skip
 
 
@@ -147,3 +149,114 @@ def test_take_keeps_what_belongs_together():
     taken = data.take(rows)
     assert np.array_equal(taken.x, data.x[rows]) and np.array_equal(taken.unit, data.unit[rows])
     assert taken.label.tolist() == data.label[rows].tolist() and taken.batch.tolist() == data.batch[rows].tolist()
+
+
+COUNTED = replace(QUIET, photons=50_000.0)
+
+
+def exposure_of(recipe, data):
+    """Counts of one unit of intensity: the budget over the light of floor and peaks, written out."""
+    plain = 1.0 + sum(h * np.exp(-0.5 * ((data.axis - c) / w) ** 2) for c, w, h in PEAKS)
+    return recipe.photons / (plain.sum() if recipe.budget == "spectrum" else plain.mean())
+
+
+@pytest.mark.parametrize("budget", ["spectrum", "channel"])
+def test_counted_photons_have_the_variance_of_their_mean(budget):
+    recipe = replace(COUNTED, units=(1500, 1500), channels=60, budget=budget, photons=9_000.0)
+    data = simulate(recipe, seed=0)
+    counts = data.x * exposure_of(recipe, data)
+    np.testing.assert_allclose(counts, np.round(counts), atol=1e-6)
+    # the relative error of a variance from 3,000 counts is √(2/3000) = 2.6 %, of the mean over 60 channels 0.33 %
+    assert (counts.var(axis=0) / counts.mean(axis=0)).mean() == pytest.approx(1.0, abs=0.015)
+
+
+def test_a_budget_is_the_spectrums_or_the_channels_however_many_there_are():
+    for channels in (100, 2000):
+        whole, each = (replace(COUNTED, channels=channels, budget=b, photons=40_000.0) for b in ("spectrum", "channel"))
+        spectra = simulate(whole, seed=0)
+        assert (spectra.x * exposure_of(whole, spectra)).sum(axis=1).mean() == pytest.approx(40_000, rel=0.003)
+        channelwise = simulate(each, seed=0)
+        assert (channelwise.x * exposure_of(each, channelwise)).mean() == pytest.approx(40_000, rel=0.003)
+
+
+def test_decimation_throws_photons_away_and_binning_keeps_them():
+    data = simulate(replace(COUNTED, units=(400, 400), channels=1000, peaks=()), seed=0)
+    few = 10 * data.x.reshape(800, 100, 10).mean(axis=2).var(axis=0).mean()
+    assert few == pytest.approx(data.x[:, ::10].var(axis=0).mean(), rel=0.02)
+    coarse = simulate(replace(COUNTED, units=(400, 400), channels=100, peaks=()), seed=1)
+    assert few / 10 == pytest.approx(coarse.x.var(axis=0).mean(), rel=0.02)
+
+
+def test_reading_adds_its_own_variance_in_counts():
+    recipe = replace(COUNTED, units=(500, 500), channels=200, photons=20_000.0, read_noise=30.0)
+    data = simulate(recipe, seed=0)
+    counts = data.x * exposure_of(recipe, data)
+    expected = counts.mean(axis=0) + 30.0**2
+    assert (counts.var(axis=0) / expected).mean() == pytest.approx(1.0, abs=0.02)
+
+
+def test_spikes_are_as_many_and_as_high_as_asked_for():
+    data = simulate(replace(QUIET, units=(1000, 1000), spikes=3.0, spike_ratio=1.0, spike_height=5.0), seed=0)
+    added = data.x - data.expected
+    hit = added > 1e-9
+    per_spectrum = hit.sum(axis=1)
+    assert per_spectrum[:1000].mean() == pytest.approx(3.0, rel=0.06)
+    assert per_spectrum[1000:].mean() == pytest.approx(6.0, rel=0.06)
+    assert added.sum() / (9 * 1000) == pytest.approx(5.0, rel=0.05) and np.abs(added[~hit]).max() < 1e-9
+
+
+def test_fluorescence_is_broad_and_a_specimens_own():
+    recipe = replace(QUIET, units=(300, 300), fluorescence=2.0)
+    light = simulate(recipe, seed=0).x - simulate(replace(recipe, fluorescence=0.0), seed=0).x
+    assert light.min() > 0 and np.abs(np.diff(light, axis=1)).max() < 0.02 * light.max()
+    assert 0.5 * 2.0 < light.mean() < 2.0  # the mean height is at the maximum, which may lie outside the axis
+    twice = simulate(replace(QUIET, units=(3, 3), replicates=2, fluorescence=2.0), seed=0).x
+    np.testing.assert_allclose(twice[::2], twice[1::2])
+    grown = simulate(replace(recipe, fluorescence_effect=0.5), seed=0).x
+    np.testing.assert_allclose((grown - simulate(recipe, seed=0).x)[300:], 0.5 * light[300:], atol=1e-12)
+
+
+def test_a_diffuse_shift_is_as_large_in_every_channel_and_has_both_signs():
+    _, difference = class_difference(replace(QUIET, diffuse=0.01))
+    np.testing.assert_allclose(np.abs(difference), 0.01)
+    assert 100 < (difference > 0).sum() < 200  # 150 ± 5.8 standard deviations of a fair coin
+
+
+def test_the_expected_spectra_travel_with_the_measured_ones():
+    data = simulate(Recipe(units=(4, 4), replicates=2, batches=2, batch_offset=1.0, gain_spread=0.1), seed=0)
+    assert np.abs(data.x - data.expected).std() == pytest.approx(0.02 * np.sqrt(1 - 2 / np.pi), rel=0.1)
+    rows = np.array([3, 1])
+    assert np.array_equal(data.take(rows).expected, data.expected[rows])
+    still = simulate(replace(QUIET, shift=2.0, gain=0.1), seed=0)
+    np.testing.assert_array_equal(still.x, still.expected)
+
+
+def test_photons_refuse_what_they_cannot_count():
+    with pytest.raises(SpectraError, match=r"read_noise: expected photons above 0.*Set photons"):
+        simulate(replace(QUIET, read_noise=2.0), seed=0)
+    with pytest.raises(SpectraError, match=r"specimen spectrum 31, 1000 cm-1: expected an intensity of 0 or more"):
+        simulate(replace(COUNTED, offset=-3.0), seed=0)
+
+
+def test_simulated_matrices_emit_nothing_where_physics_forbids_it():
+    data = simulate_eem(EemRecipe(units=(40, 40), scatter=0.0, read_noise=0.0), seed=0)
+    assert data.blank.any() and not data.x[:, data.blank].any()
+    assert data.x[:, data.fluorophore(0)].mean() > 0.3
+    assert len(set(data.features)) == data.x.shape[1] and data.features[0] == "ex 260 em 260"
+    again, other = (simulate_eem(EemRecipe(units=(40, 40), scatter=0.0, read_noise=0.0), seed=s) for s in (0, 1))
+    assert np.array_equal(data.x, again.x) and not np.array_equal(data.x, other.x)
+    assert np.bincount(data.unit).tolist() == [2] * 80 and data.truth["photons"] == 1000.0
+
+
+@pytest.mark.parametrize(
+    ("effect", "factor"), [({"gain": 0.1}, 1.1), ({"scatter_effect": 0.1}, 1.1), ({"chemistry": 0.1}, 1.1)]
+)
+def test_effects_on_simulated_matrices_are_where_they_belong(effect, factor):
+    recipe = EemRecipe(units=(40, 40), specimen=0.0, photons=1e6, read_noise=0.0, **effect)
+    data = simulate_eem(recipe, seed=0)
+    first, second = (data.x[data.label == c].mean(axis=0) for c in ("class 1", "class 2"))
+    line = data.emission == data.excitation
+    for name, place in (("scatter_effect", line), ("chemistry", data.fluorophore(1, widths=0.5))):
+        ratio = second[place].sum() / first[place].sum()
+        affected = name in effect or "gain" in effect
+        assert ratio == pytest.approx(factor if affected else 1.0, abs=0.012)

@@ -1,0 +1,95 @@
+"""What the audit takes in: checked spectra, designs, settings and estimators."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spectral_core.errors import AuditError
+from spectral_core.evidence import Settings
+from spectral_core.spectra import check_axis, check_finite
+from spectral_core.splits import Design, make_design
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+    from spectral_core.estimators import Contender
+
+Floats = npt.NDArray[np.float64]
+
+
+def spectra_on_axis(x: Any, axis: npt.ArrayLike) -> tuple[npt.NDArray[np.floating], Floats]:
+    """Take n × d intensities and the d positions of their channels.
+
+    Raises:
+        AuditError: X has another shape or holds no real numbers.
+        SpectraError: NaN or infinite intensities, or an axis that is not strictly increasing.
+    """
+    positions = np.asarray(axis, dtype=np.float64)
+    if positions.ndim != 1:
+        raise AuditError("axis", "one position a channel", f"shape {positions.shape}", "Pass a flat sequence.")
+    values = real_matrix(x, positions.size, "channels of axis")
+    check_axis(positions, where="axis")
+    check_finite(values, positions, where="X")
+    return values, positions
+
+
+def real_matrix(x: Any, columns: int, what: str) -> npt.NDArray[np.floating]:
+    """Take n × d real numbers, as float32 or float64.
+
+    Raises:
+        AuditError: X has another shape or holds no real numbers.
+    """
+    values = np.asarray(x)
+    if values.ndim != 2 or values.shape[1] != columns:
+        raise AuditError("X", f"n × d numbers for {columns} {what}", f"shape {values.shape}",
+                         "Pass one row a spectrum and one column for each.")  # fmt: skip
+    if not (np.issubdtype(values.dtype, np.floating) or np.issubdtype(values.dtype, np.integer)):
+        raise AuditError("X", "real numbers", f"dtype {values.dtype}", "Convert the intensities.")
+    return values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
+
+
+def design_of_rows(
+    n: int,
+    y: Sequence[object] | npt.NDArray[np.generic],
+    *,
+    unit: Sequence[object] | npt.NDArray[np.generic] | None,
+    batch: Sequence[object] | npt.NDArray[np.generic] | None,
+    acquired_at: Sequence[object] | npt.NDArray[np.generic] | None = None,
+) -> Design:
+    """Code labels, units, batches and times of the n rows of X.
+
+    Raises:
+        AuditError: Numbers of values differ, or there is one class only.
+    """
+    design = make_design(y, unit=unit, batch=batch, acquired_at=acquired_at)
+    if design.n != n:
+        raise AuditError("y", f"{n} labels, one for each row of X", f"{design.n}", "Pass one for each row.")
+    return design
+
+
+def contenders(estimator: BaseEstimator | None, settings: Settings) -> list[Contender]:
+    """Prepare the estimator that the audit is about, if there is one."""
+    if estimator is None:
+        return []
+    from spectral_core.estimators import Contender  # scikit-learn takes a second to import
+
+    return [Contender.of(estimator, seed=settings.seed)]
+
+
+def make_settings(n_permutations: int, delta: float, alpha: float, n_folds: int, seed: int) -> Settings:
+    """Check the audit's numbers.
+
+    Raises:
+        AuditError: A number is out of range.
+    """
+    for name, value, low, high in (
+        ("n_permutations", n_permutations, 99, 1_000_000), ("delta", delta, 1e-6, 0.499),
+        ("alpha", alpha, 1e-4, 0.499), ("n_folds", n_folds, 2, 1_000), ("seed", seed, 0, 2**63),
+    ):  # fmt: skip
+        if not low <= value <= high:
+            raise AuditError(name, f"a number from {low:g} to {high:g}", f"{value:g}", "Correct the argument.")
+    return Settings(int(n_permutations), float(delta), float(alpha), int(n_folds), int(seed))

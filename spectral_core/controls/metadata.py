@@ -1,0 +1,179 @@
+"""Can the class be told without any spectrum: from batch, instrument, or the order of acquisition alone?
+
+The row order of a table is not asked: tables and folders are sorted by class as a habit, which says nothing of
+the order in which spectra were taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from spectral_core.controls.ranks import comparable, macro_auc, pair_aucs
+from spectral_core.evidence import Settings
+from spectral_core.inference import permutation_p, step_down_max_t
+from spectral_core.splits import Codes, Design, unit_folds
+
+Floats = npt.NDArray[np.float64]
+ORDER, NEIGHBOURS = "order of acquisition", "neighbours in time"
+_REACH = 2  # neighbours on either side
+_MOST = 999  # permutations: for caveats only
+_WIDEST = 256  # labelings handled together
+_TIES = 5  # random stream of units taken at the same time
+
+
+@dataclass(frozen=True)
+class Told:
+    """How well one piece of metadata tells the class.
+
+    `statistic` is the balanced accuracy of a classifier that sees nothing else, or the AUC of the order of
+    acquisition (each pair of classes, the better direction, averaged); `chance` is what it is without
+    association. `p` belongs to permutations of units anywhere, `p_adjusted` is corrected over the pieces
+    (step-down maxT). `n_units` units have the piece stated.
+    """
+
+    statistic: float
+    is_auc: bool
+    chance: float
+    p: float
+    p_adjusted: float
+    n_units: int
+
+
+def examine_metadata(design: Design, labelings: Codes, settings: Settings) -> Mapping[str, Told] | None:
+    """Classify units from each known piece of metadata; None where none is known, or none varies.
+
+    Batch and instrument give each held-out spectrum the class that is most frequent there among the training
+    units, relative to its frequency anywhere (units kept together). Time gives the AUC of the order, and the
+    class most frequent among the two units before and the two after, relative to its frequency.
+
+    Args:
+        design: Classes, units and metadata of n spectra.
+        labelings: n × (1 + P) class codes, the observed ones first, the others permuted between units; at most
+            999 of these are used.
+        settings: Folds and seed.
+
+    Returns:
+        By piece: "batch", "instrument", "order of acquisition", "neighbours in time".
+    """
+    pieces = dict(_pieces(design, labelings[:, : 1 + _MOST], settings))
+    if not pieces:
+        return None
+    n_classes = len(design.classes)
+    chance = {name: 0.5 if name == ORDER else 1.0 / n_classes for name in pieces}
+    statistics = comparable(np.stack([values for values, _ in pieces.values()]))
+    adjusted = step_down_max_t(statistics[:, 0], statistics[:, 1:])
+    alone = [permutation_p(float(values[0]), values[1:]) for values in statistics]
+    return {
+        name: Told(float(values[0]), name == ORDER, chance[name], alone[i], float(adjusted[i]), n_units)
+        for i, (name, (values, n_units)) in enumerate(pieces.items())
+    }
+
+
+def _pieces(design: Design, labelings: Codes, settings: Settings) -> Iterator[tuple[str, tuple[Floats, int]]]:
+    n_classes = len(design.classes)
+    folds = unit_folds(design, k=settings.n_folds, seed=settings.seed)
+    for name, levels in _columns(design):
+        n_units = int(np.unique(design.unit[levels >= 0]).size)
+        yield name, (accuracy_of_levels(levels, labelings, folds, n_classes), n_units)
+    if design.order is None:
+        return
+    rows, times = _entity_times(design, design.order)
+    if np.unique(times).size > 1:
+        drawn = labelings[rows]
+        n_units = int(np.unique(design.unit[rows]).size)
+        yield ORDER, (macro_auc(pair_aucs(times, drawn, n_classes)), n_units)
+        yield NEIGHBOURS, (accuracy_of_neighbours(times, drawn, n_classes, seed=settings.seed), n_units)
+
+
+def _columns(design: Design) -> Iterator[tuple[str, Codes]]:
+    """Codes of names that vary, −1 where not stated; an instrument that is the batch by another name is left out."""
+    stated = np.array([batch != "" for batch in design.batches])[design.batch]
+    batch = np.where(stated, design.batch, -1)
+    instrument = np.full(design.n, -1) if design.instrument is None else design.instrument
+    if np.unique(batch[batch >= 0]).size > 1:
+        yield "batch", batch
+    if np.unique(instrument[instrument >= 0]).size > 1:
+        joint = np.unique(np.stack([instrument, batch]), axis=1).shape[1]
+        if not joint == np.unique(instrument).size == np.unique(batch).size:
+            yield "instrument", instrument
+
+
+def accuracy_of_levels(levels: Codes, codes: Codes, folds: Sequence[Codes], n_classes: int) -> Floats:
+    """Compute the balanced accuracy of the most typical class of each level, for every labeling.
+
+    The class of a level is argmax_c P(level | c) among the training spectra; c ties share the credit, and a
+    level that training has not seen gives each class 1/C.
+
+    Args:
+        levels: n codes of batches or instruments; spectra with −1 are left out.
+        codes: n × P class codes.
+        folds: Spectra held out together.
+        n_classes: Number of classes C.
+    """
+    n_levels = int(levels.max()) + 1
+    cell = np.zeros((len(folds), n_levels, levels.size))
+    for f, fold in enumerate(folds):
+        stated = fold[levels[fold] >= 0]
+        cell[f, levels[stated], stated] = 1.0
+    accuracy = np.empty(codes.shape[1])
+    for start in range(0, codes.shape[1], _WIDEST):
+        drawn = codes[:, start : start + _WIDEST]
+        held = np.stack([cell.reshape(-1, levels.size) @ (drawn == c) for c in range(n_classes)], axis=-1)
+        held = held.reshape(len(folds), n_levels, drawn.shape[1], n_classes)
+        trained = held.sum(axis=0) - held
+        accuracy[start : start + _WIDEST] = _accuracy(held, trained / np.maximum(trained.sum(axis=1), 1.0)[:, None])
+    return accuracy
+
+
+def accuracy_of_neighbours(times: Floats, codes: Codes, n_classes: int, *, seed: int) -> Floats:
+    """Compute the balanced accuracy of the class most typical of the neighbours in time, for every labeling.
+
+    Neighbours are the two units before and the two after, fewer at the ends; units of one time stand in an
+    order drawn blind to the labels. A slow drift makes them alike; alternating classes make them different.
+
+    Args:
+        times: n times.
+        codes: n × P class codes.
+        n_classes: Number of classes.
+        seed: Seed of the order of units taken at the same time.
+    """
+    shuffled = np.random.default_rng([seed, _TIES]).permutation(times.size)
+    order = shuffled[np.argsort(times[shuffled], kind="stable")]
+    accuracy = np.empty(codes.shape[1])
+    for start in range(0, codes.shape[1], _WIDEST):
+        drawn = codes[order, start : start + _WIDEST]
+        member = np.stack([drawn == c for c in range(n_classes)], axis=-1).astype(np.float64)
+        near = np.zeros_like(member)
+        for step in range(1, min(_REACH, times.size - 1) + 1):
+            near[step:] += member[:-step]
+            near[:-step] += member[step:]
+        frequency = np.maximum(member.sum(axis=0), 1.0)  # the unit itself included, lest the count betray its class
+        accuracy[start : start + _WIDEST] = _accuracy(member, near / frequency)
+    return accuracy
+
+
+def _accuracy(held: Floats, typical: Floats) -> Floats:
+    """Average over classes the share of spectra whose class has the largest `typical`; ties share the credit.
+
+    Args:
+        held: … × P × C numbers of spectra to classify.
+        typical: … × P × C scores of the classes.
+    """
+    best = typical >= typical.max(axis=-1, keepdims=True) - 1e-12
+    credit = best / best.sum(axis=-1, keepdims=True)
+    cells = tuple(range(held.ndim - 2))
+    total = held.sum(axis=cells)
+    recall = (held * credit).sum(axis=cells) / np.maximum(total, 1.0)
+    return np.asarray(recall.sum(axis=-1) / (total > 0).sum(axis=-1))
+
+
+def _entity_times(design: Design, order: Floats) -> tuple[Codes, Floats]:
+    """First spectrum and mean time of each unit (of each class of a unit that holds several), where stated."""
+    stated = np.flatnonzero(np.isfinite(order))
+    first, entity = np.unique(design.entity[stated], return_index=True, return_inverse=True)[1:]
+    since_start = order[stated] - order[stated].min()  # seconds since 1970 lose digits in sums
+    return stated[first], np.bincount(entity, since_start) / np.bincount(entity)

@@ -1,0 +1,100 @@
+"""Diagnostics from arrays, and beside the verdict of each variant of an audit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from spectral_core.audit_input import design_of_rows, spectra_on_axis
+from spectral_core.audit_report import AuditReport
+from spectral_core.controls.blocks import Blocks
+from spectral_core.places import AxisPlaces
+from spectral_core.preprocessing import parse_variant
+from spectral_core.regions import Intervals
+from spectral_core.splits import Codes, Design, permuted_codes
+
+if TYPE_CHECKING:
+    from spectral_core.diagnostics import DiagnosticsReport
+
+_PERMUTATIONS = 199  # behind each band: descriptive numbers need no more
+
+
+def diagnose(
+    X: npt.ArrayLike,
+    y: Sequence[object] | npt.NDArray[np.generic],
+    *,
+    axis: npt.ArrayLike,
+    bands: Intervals | None = None,
+    blank: Intervals | None = None,
+    unit: Sequence[object] | npt.NDArray[np.generic] | None = None,
+    batch: Sequence[object] | npt.NDArray[np.generic] | None = None,
+    preprocess: str = "raw",
+    seed: int,
+) -> DiagnosticsReport:
+    """Tell why classes of spectra can be told apart: concentration, growth with channels, dimension, capacity.
+
+    Args:
+        X: n × d intensities: numpy array, xarray.DataArray or dask array.
+        y: n class labels, two or more classes.
+        axis: d channel positions, strictly increasing.
+        bands: Name to (low, high) of each declared band.
+        blank: Name to (low, high) of each declared blank.
+        unit: What is independent, one value a spectrum.
+        batch: Session, day, plate or instrument, one value a spectrum.
+        preprocess: Chain of per-spectrum steps, such as "snv | savgol(11, 2, 1)".
+        seed: Seed of permutations, subsamples and white noise.
+
+    Returns:
+        Numbers and curves, each beside what no difference gives; none decides a verdict.
+
+    Raises:
+        AuditError: Shapes that disagree, or one class.
+        SpectraError: NaN or infinite intensities, or an axis that is not strictly increasing.
+        StudyError: `preprocess` does not parse.
+
+    Example:
+        >>> x = np.random.default_rng(0).normal(size=(24, 12))
+        >>> found = diagnose(x, ["a", "b"] * 12, axis=np.arange(12.0), seed=0)
+        >>> str(found["cover_capacity"].band)
+        'white noise of this size 0.881 to 0.881'
+    """
+    from spectral_core.diagnostics import examine_diagnostics
+
+    x, positions = spectra_on_axis(X, axis)
+    design = design_of_rows(x.shape[0], y, unit=unit, batch=batch)
+    matrix, left = parse_variant(preprocess).apply(x, positions)
+    return examine_diagnostics(
+        matrix, left, design, _labelings(design, seed), bands=bands or {}, blanks=blank or {}, seed=seed
+    )
+
+
+def with_diagnostics(
+    report: AuditReport, blocks: Mapping[str, Blocks], design: Design, places: AxisPlaces, *, seed: int
+) -> AuditReport:
+    """Add the diagnostics of each variant's spectra to its part of the report's content.
+
+    Args:
+        report: The report on these variants, in this order.
+        blocks: Variant to its blocks.
+        design: Classes, units and batches.
+        places: Bands and blanks.
+        seed: Seed of permutations, subsamples and white noise.
+    """
+    from spectral_core.diagnostics import examine_diagnostics
+
+    labelings = _labelings(design, seed)
+    variants = []
+    for variant, found in zip(report.content["variants"], blocks.values(), strict=True):
+        told = examine_diagnostics(
+            found.by_name["full"].matrix, found.axis, design, labelings, bands=places.bands, blanks=places.blanks,
+            seed=seed,
+        )  # fmt: skip
+        variants.append({**variant, "diagnostics": told.to_dict()})
+    return report.with_content(variants=variants)
+
+
+def _labelings(design: Design, seed: int) -> Codes:
+    return np.column_stack([design.codes, permuted_codes(design, n=_PERMUTATIONS, seed=seed)])

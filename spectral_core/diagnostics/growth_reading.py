@@ -1,0 +1,78 @@
+"""What growth curves say, in one sentence, and what they take for granted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from spectral_core.diagnostics.growth_laws import LEAST_BETA, MOST_BETA, GrowthFit
+from spectral_core.diagnostics.result import Assumption
+
+Key = tuple[str, str]  # order and region
+_ALPHA = 0.05
+_MIDDLE = 0.5  # exponents below it are nearer to 0, above it nearer to 1
+_NAMES: dict[Key, str] = {
+    ("binning", "full"): "binning, which keeps the photons,",
+    ("decimation", "in-band"): "in-band channels",
+    ("decimation", "off-band"): "off-band channels",
+    ("decimation", "high-frequency residual"): "the high-frequency residual",
+}
+_SCORE = "held-out score"
+
+
+def read_growth(fits: Mapping[Key, Mapping[str, GrowthFit]]) -> str:
+    """Say how fast separability grows along evenly spaced channels, and beside it binning and the regions."""
+    leading = fits.get(("decimation", "full"), {})
+    if not leading:
+        return "cannot be given, because there are too few channels to see a growth"
+    said = [f"the {path} {_rate(fit)}{_likeness(fit)}" for path, fit in leading.items() if path != "total"]
+    compared = next(iter(leading))  # the mean term where covariances can be estimated, else the held-out score
+    others = [f"{name} {_rate(paths[compared])}" for key, name in _NAMES.items()
+              if (paths := fits.get(key, {})) and compared in paths]  # fmt: skip
+    besides = f". The {compared} elsewhere: {'; '.join(others)}" if others else ""
+    low, high = leading[compared].permuted_low, leading[compared].permuted_high
+    return (f"with more evenly spaced channels {'; '.join(said)}{besides}. "
+            f"Exponents of permuted labels: {low:.1f} to {high:.1f}")  # fmt: skip
+
+
+def _rate(fit: GrowthFit) -> str:
+    over = f"over {fit.channels[0]:,} to {fit.channels[-1]:,} channels"
+    if fit.band.p > _ALPHA:
+        return f"stays where permuted labels are {over} (p = {fit.band.p:.2g})"
+    if not LEAST_BETA < fit.beta < MOST_BETA:
+        return f"goes as d^{fit.beta:.0f} or faster {over}"
+    return f"goes as d^{fit.beta:.2f} ({fit.beta_low:.2f} to {fit.beta_high:.2f}) {over}"
+
+
+def _likeness(fit: GrowthFit) -> str:
+    if fit.band.p > _ALPHA:
+        return ""
+    if fit.beta == LEAST_BETA:
+        return ", falling: more channels only hide what few of them show"
+    if fit.beta_low > 1.0:
+        return ", faster than channels are added: they only begin to reach where classes differ, and no rate is seen"
+    if fit.beta_low > _MIDDLE:
+        return ", nearer to unbounded separability (β = 1) than to a bounded one (β = 0)"
+    if fit.beta_high < _MIDDLE:
+        return ", as classes do that stay equivalent (β = 0) rather than separate without bound (β = 1)"
+    return ", which leaves open whether it is bounded (β = 0) or not (β = 1)"
+
+
+def state_growth(fits: Mapping[Key, Mapping[str, GrowthFit]]) -> tuple[Assumption, ...]:
+    """State what the curves need, and check that the bias correction brings permuted labels to zero."""
+    found = [
+        Assumption("either class is Gaussian", "assumed", "the terms of D_B describe means and covariances only"),
+        Assumption("a channel has its photons however many are kept", "assumed",
+                   "decimation throws photons away and binning keeps them: compare both"),
+        Assumption("the growth goes on beyond the channels measured", "assumed",
+                   "with finitely many channels the classes are equivalent; only a rate is seen"),
+    ]  # fmt: skip
+    if fits.get(("components", "full")):
+        found.append(Assumption("components are those of the population", "assumed",
+                                "they are learnt, blind to labels, from the same units"))  # fmt: skip
+    offsets = [fit.permuted_offset for paths in fits.values() for path, fit in paths.items() if path != _SCORE]
+    if offsets:
+        worst = max(offsets)
+        found.append(Assumption("the bias correction brings permuted labels to zero",
+                                "checked" if worst <= 4.0 else "violated",
+                                f"their mean is at most {worst:.1f} standard errors off"))  # fmt: skip
+    return tuple(found)

@@ -1,0 +1,97 @@
+"""Finished cells, averaged over seeds with their Monte-Carlo error."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from spectral_core.experiments.cells import Parameter, Row
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Mean over seeds, its standard error, and the number of seeds.
+
+    The error is of the mean over seeds (0 for one seed: then nothing is known of it); cells whose number is
+    NaN do not count.
+    """
+
+    mean: float
+    error: float
+    seeds: int
+
+    def above(self, level: float) -> bool:
+        """Whether the mean is above a level by more than two and a half standard errors."""
+        return self.seeds > 1 and self.mean - 2.5 * self.error > level
+
+    def below(self, level: float) -> bool:
+        """Whether the mean is below a level by more than two and a half standard errors."""
+        return self.seeds > 1 and self.mean + 2.5 * self.error < level
+
+    def agrees(self, level: float, *, tolerance: float = 0.0) -> bool:
+        """Whether a level is within three standard errors, plus a tolerance, of the mean."""
+        return abs(self.mean - level) <= 3 * self.error + tolerance
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} ± {self.error:.3f}" if self.seeds > 1 else f"{self.mean:.3f}"
+
+
+@dataclass(frozen=True)
+class Results:
+    """Rows of one experiment; parts of it are taken by parameter."""
+
+    rows: tuple[Row, ...]
+
+    @classmethod
+    def of(cls, rows: Iterable[Row]) -> Results:
+        """Collect rows."""
+        return cls(tuple(rows))
+
+    def where(self, **wanted: Parameter) -> Results:
+        """Keep the rows whose parameters have these values."""
+        return Results(tuple(r for r in self.rows if all(r.parameters.get(k) == v for k, v in wanted.items())))
+
+    def distinct(self, name: str) -> list[Parameter]:
+        """List the values of a parameter in the order in which they first appear."""
+        return list(dict.fromkeys(r.parameters[name] for r in self.rows if name in r.parameters))
+
+    def numbers(self, name: str) -> list[float]:
+        """List the values of a parameter as numbers, ascending."""
+        return sorted(float(v) for v in self.distinct(name))
+
+    def values(self, number: str) -> list[float]:
+        """List a number of every row that has it and where it is not NaN."""
+        found = (r.numbers.get(number, math.nan) for r in self.rows)
+        return [v for v in found if not math.isnan(v)]
+
+    def estimate(self, number: str, **wanted: Parameter) -> Estimate:
+        """Average a number over the seeds of the rows with these parameters.
+
+        Example:
+            >>> rows = [Row({"d": 4}, seed, {"accuracy": a}, 0.0) for seed, a in enumerate((0.5, 0.7))]
+            >>> print(Results.of(rows).estimate("accuracy", d=4))
+            0.600 ± 0.100
+        """
+        return average(self.where(**wanted).values(number))
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds, ascending."""
+        return sorted({r.seed for r in self.rows})
+
+    @property
+    def seconds(self) -> float:
+        """Processor seconds of all cells."""
+        return sum(r.seconds for r in self.rows)
+
+
+def average(values: Iterable[float]) -> Estimate:
+    """Average values and give the standard error of the mean."""
+    known = np.array([v for v in values if not math.isnan(v)])
+    if known.size == 0:
+        return Estimate(math.nan, math.nan, 0)
+    error = float(known.std(ddof=1) / np.sqrt(known.size)) if known.size > 1 else 0.0
+    return Estimate(float(known.mean()), error, int(known.size))
