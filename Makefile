@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test lint bench calibrate ui pins clean distclean
+.PHONY: help install demo test lint bench calibrate experiments ui pins clean distclean
 
 STAMP := .venv/.installed
 PYTHON := .venv/bin/python
@@ -35,6 +35,11 @@ bench: $(STAMP) ## side-by-side timings
 
 calibrate: $(STAMP) ## hundreds of seeds per check: error rates, coverage (long)
 	$(PYTEST) tests/calibration -m calibration --timeout=0
+
+experiments: $(STAMP) ## every experiment behind docs/experiments.md (long; goes on where it stopped), in ./experiments
+	.venv/bin/offband experiments --out experiments
+	mkdir -p docs/images/experiments
+	cp experiments/experiments.md docs/ && cp experiments/images/experiments/*.png docs/images/experiments/
 
 ui: $(STAMP) ## the report in a real browser; needs Debian's chromium
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt -e '.[ui]'

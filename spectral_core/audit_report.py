@@ -275,6 +275,7 @@ def describe_spectra(
     x: npt.NDArray[np.floating], axis: npt.NDArray[np.float64], design: Design, places: Places
 ) -> dict[str, Any]:
     """Give mean and standard deviation of each class."""
+
     def per_class(function: Any) -> dict[str, list[float]]:
         return {
             name: [float(f"{v:.6g}") for v in function(x[design.codes == c].astype(np.float64), axis=0)]

@@ -56,10 +56,10 @@ def diagnose(
         StudyError: `preprocess` does not parse.
 
     Example:
-        >>> x = np.random.default_rng(0).normal(size=(24, 12))
+        >>> x = np.random.default_rng(0).normal(size=(24, 12))  # Cover: Σ_{k≤12} C(23, k)/2²³ = 0.661
         >>> found = diagnose(x, ["a", "b"] * 12, axis=np.arange(12.0), seed=0)
         >>> str(found["cover_capacity"].band)
-        'white noise of this size 0.881 to 0.881'
+        'white noise of this size 0.661 to 0.661'
     """
     from spectral_core.diagnostics import examine_diagnostics
 

@@ -131,17 +131,15 @@ def artefact_codes(case: Case) -> Iterator[str]:
 
 
 def _leaks(case: Case) -> bool:
-    """Specimens are recognised and nothing else: with units kept together a gain of 2·delta is excluded as well.
+    """Specimens are recognised, which makes more than half of what random folds claim; the rest is not above chance.
 
-    By the two-sided interval: "not above chance" alone convicted up to 97 % of weak real effects in few units, the
-    one-sided bound 7 %, the two-sided one 4 % (docs/calibration.md, point 4).
+    "Not above chance" alone convicted real effects for being weak (docs/decisions/0005-rules-of-the-probe.md).
     """
     leakage, settings = case.evidence.leakage, case.settings
     if leakage is None or case.batch_is_aliased or case.above_chance:
         return False
-    worth_having = case.chance + 2 * settings.delta
-    recognises = leakage.random_folds.at_least > worth_having and leakage.optimism.at_least > settings.delta
-    return recognises and case.full.accuracy.high <= worth_having
+    recognises = leakage.random_folds.at_least > case.chance + 2 * settings.delta
+    return recognises and leakage.optimism.at_least > settings.delta and leakage.half_unearned.at_least > 0
 
 
 def _batch_explains(case: Case) -> bool:

@@ -146,7 +146,7 @@ class Ledger:
     def are_labelled(self, samples: str, snapshot: str) -> bool:
         """Tell whether that was noted, so that no label needs to be looked at."""
         with self._explained():
-            return self._db.execute("SELECT * FROM labelled").fetchone() == (samples, snapshot)
+            return bool(self._db.execute("SELECT * FROM labelled").fetchone() == (samples, snapshot))
 
     def rows(self, state: State | None = None) -> list[Row]:
         """List the files, by name, of one state or of all."""

@@ -29,7 +29,7 @@ import numpy as np
 
 from spectral_core.controls.batch import BatchEvidence
 from spectral_core.controls.blocks import Blocks
-from spectral_core.controls.leakage import LeakageEvidence
+from spectral_core.controls.leakage import LeakageEvidence, compare_folds
 from spectral_core.estimators.association import CONTROLS, Association
 from spectral_core.estimators.band_permutation import RegionLoss, permute_regions
 from spectral_core.estimators.contender import BUDGET, Contender
@@ -192,13 +192,10 @@ def _answers(probe: Case, held: Mapping[str, HeldOut]) -> dict[str, Answer]:
 
 
 def _leakage(probe: Case, full: Answer, mixed: HeldOut | None) -> LeakageEvidence | None:
-    design, alpha = probe.design, probe.settings.alpha
     if mixed is None or probe.evidence.leakage is None:
         return None
-    credit = mixed.credit(design.codes)
-    return LeakageEvidence(
-        balanced_mean(design, credit, alpha=alpha), difference(design, credit, full.credit, alpha=alpha)
-    )
+    design = probe.design
+    return compare_folds(design, mixed.credit(design.codes), full.credit, alpha=probe.settings.alpha)
 
 
 def _batch(tested: Association, batch: BatchEvidence | None) -> BatchEvidence | None:

@@ -41,7 +41,7 @@ def cells(quick: bool) -> list[Cell]:
         for d in channels
         for n in spectra
         if n * d <= 8_000_000
-        for seed in range(3 if quick else 5)
+        for seed in range(3 if quick else 10)
     ]
 
 

@@ -27,7 +27,7 @@ _RUNGS = {name: rung for rung, name in enumerate(LADDER, start=1)}
 def cells(quick: bool) -> list[Cell]:
     """Differences × models × seeds."""
     differences = (WHITE, "gain", "mean shift", CHEMISTRY) if quick else (WHITE, *ARTEFACTS, CHEMISTRY, NOTHING)
-    seeds = range(2 if quick else 8)
+    seeds = range(2 if quick else 12)
     return [
         Cell.of("complexity", difference=what, model=m, seed=s) for what in differences for m in LADDER for s in seeds
     ]

@@ -40,7 +40,7 @@ def cells(quick: bool) -> list[Cell]:
         for what in differences
         for order in ORDERS
         for depth in depths
-        for seed in range(2 if quick else 8)
+        for seed in range(2 if quick else 12)
     ]
 
 

@@ -74,7 +74,7 @@ def _statement(statement: Statement, told: Sequence[tuple[Section, Finding]]) ->
     yield f"### {statement.text}"
     yield ""
     yield f"**{str(outcome)[:1].upper()}{str(outcome)[1:]}.**"
-    for held, title in ((True, "Holds when"), (False, "Does not hold when")):
+    for held, title in ((True, "Holds when"), (False, "Does not hold, or is not shown, when")):
         chosen = [(s, f) for s, f in told if f.holds == held]
         if chosen:
             yield f"\n{title}\n"

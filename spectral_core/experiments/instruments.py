@@ -29,7 +29,7 @@ def cells(quick: bool) -> list[Cell]:
         for what in ARTEFACTS
         for size in SIZES
         for d in channels
-        for seed in range(3 if quick else 8)
+        for seed in range(3 if quick else 20)
     ]
 
 

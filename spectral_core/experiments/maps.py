@@ -29,7 +29,7 @@ _DIFFERENCES = (*ARTEFACTS, CHEMISTRY, NOTHING)
 def cells(quick: bool) -> list[Cell]:
     """Differences × seeds."""
     differences = ("gain", "axis shift", "mean shift", CHEMISTRY, NOTHING) if quick else _DIFFERENCES
-    return [Cell.of("maps", difference=what, seed=seed) for what in differences for seed in range(2 if quick else 10)]
+    return [Cell.of("maps", difference=what, seed=seed) for what in differences for seed in range(2 if quick else 20)]
 
 
 def measure(cell: Cell) -> Numbers:

@@ -30,7 +30,7 @@ def cells(quick: bool) -> list[Cell]:
         for step in NORMALISATIONS
         for height in heights
         for d in channels
-        for seed in range(3 if quick else 8)
+        for seed in range(3 if quick else 20)
     ]
 
 

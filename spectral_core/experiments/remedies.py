@@ -34,7 +34,7 @@ def cells(quick: bool) -> list[Cell]:
         Cell.of("remedies", difference=what, remedy=remedy, seed=seed)
         for what in (*artefacts, CHEMISTRY, WEAK, NARROW, REPLICATES)
         for remedy in REMEDIES
-        for seed in range(2 if quick else 10)
+        for seed in range(2 if quick else 20)
     ]
 
 

@@ -31,7 +31,7 @@ def cells(quick: bool) -> list[Cell]:
     """Samplings of two photon budgets, and two ways to reduce the finest sampling, × seeds."""
     channels = (64, 512, _FINEST) if quick else (32, 128, 512, 2048, _FINEST)
     ways = (FIXED, GROWING, DECIMATION, BINNING)
-    return [Cell.of("sampling", way=w, d=d, seed=s) for w in ways for d in channels for s in range(3 if quick else 8)]
+    return [Cell.of("sampling", way=w, d=d, seed=s) for w in ways for d in channels for s in range(3 if quick else 12)]
 
 
 def measure(cell: Cell) -> Numbers:

@@ -34,7 +34,7 @@ def cells(quick: bool) -> list[Cell]:
         Cell.of("suspicion", source=source, size=size, seed=seed)
         for source, (_, sizes) in SOURCES.items()
         for size in (sizes[-1:] if quick else sizes)
-        for seed in range(3 if quick else 10)
+        for seed in range(3 if quick else 20)
     ]
 
 

@@ -114,10 +114,10 @@ def primal_probe(matrix: npt.NDArray[np.floating], *, unit: Codes | None = None)
 
 
 def probe_of_gram(gram: Floats, *, unit: Codes | None = None) -> Probe:
-    """Prepare the probe from a doubly centred Gram matrix of mean diagonal one (or zero)."""
+    """Prepare the probe from a doubly centred Gram matrix of mean diagonal one (or zero), which is overwritten."""
     with threads_for(gram.size):
         penalty, rank = choose_penalty(gram)
-        dual = Dual(complement_matrix(gram, penalty), _units(unit, gram.shape[0]))
+        dual = Dual(complement_matrix(gram, penalty, overwrite=True), _units(unit, gram.shape[0]))
         return Probe(dual, gram.shape[0], penalty, rank, gram.size)
 
 

@@ -117,21 +117,34 @@ class Primal:
                 moment[:, block] += (z.T @ y.reshape(chunk.size, -1)).reshape(moment[:, block].shape)
 
     def _leverage(self, fold: Codes, factor: tuple[Floats, bool], mean: Floats) -> float:
-        """Mean of 1ᵀH_uu1/|u| over the training units u: vᵀ(A − ssᵀ/|S| + λI)⁻¹v/|u| + |u|/|S|, v = Σ_u (z − mean)."""
+        """Mean of 1ᵀH_uu1/|u| over the training units u: the trace of M⁻¹W over their number, and mean(|u|)/|S|.
+
+        M is the training scatter about the training mean plus λI, W = Σ_u vvᵀ/|u| with v = Σ_u (z − mean). Where
+        each spectrum is a unit, W is M − λI.
+        """
         train = np.setdiff1d(np.arange(self.unit.size), fold)
         unit, sizes = np.unique(self.unit[train], return_inverse=True, return_counts=True)[1:]
-        order = np.argsort(unit, kind="stable")
-        last = np.cumsum(sizes)
-        total, first = 0.0, 0
-        while first < sizes.size:  # whole units, about as many spectra as are read together
+        inverse = scipy.linalg.lapack.dpotri(factor[0], lower=1)[0]  # its lower triangle
+        if sizes.size == train.size:
+            total = mean.size - self.ridge * float(np.trace(inverse))
+        else:
+            between = self._between_units(train[np.argsort(unit, kind="stable")], sizes, mean)
+            total = 2 * float(np.vdot(np.tril(inverse, -1), between)) + float(inverse.diagonal() @ between.diagonal())
+        return total / sizes.size + float(sizes.mean()) / train.size
+
+    def _between_units(self, rows: Codes, sizes: Codes, mean: Floats) -> Floats:
+        """W of spectra sorted by unit, whole units at a time, about as many spectra as are read together."""
+        scatter = np.zeros((mean.size, mean.size))
+        last, first = np.cumsum(sizes), 0
+        while first < sizes.size:
             start = last[first] - sizes[first]
             stop = max(first + 1, int(np.searchsorted(last, start + _READ, side="right")))
-            rows = train[order[start : last[stop - 1]]]
-            summed = np.add.reduceat(self.z[rows] - mean, last[first:stop] - sizes[first:stop] - start, axis=0)
-            solved = scipy.linalg.cho_solve(factor, summed.T, check_finite=False)
-            total += float((np.einsum("ud,du->u", summed, solved) / sizes[first:stop]).sum())
+            starts = last[first:stop] - sizes[first:stop] - start
+            summed = np.add.reduceat(self.z[rows[start : last[stop - 1]]] - mean, starts, axis=0)
+            summed /= np.sqrt(sizes[first:stop])[:, None]
+            scatter += summed.T @ summed
             first = stop
-        return total / sizes.size + float(sizes.mean()) / train.size
+        return scatter
 
     def _without(self, held: Sums) -> tuple[tuple[Floats, bool], Floats]:
         """Cholesky factor of the training scatter about the training mean plus λ, and that mean."""

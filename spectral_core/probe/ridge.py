@@ -62,10 +62,10 @@ def complement_of(matrix: Floats) -> Floats:
     return complement
 
 
-def complement_matrix(gram: Floats, ridge: float) -> Floats:
-    """Compute G = I − H = λ(Kc + λI)⁻¹ − 11ᵀ/n."""
+def complement_matrix(gram: Floats, ridge: float, *, overwrite: bool = False) -> Floats:
+    """Compute G = I − H = λ(Kc + λI)⁻¹ − 11ᵀ/n, in the place of the Gram matrix if it may be overwritten."""
     n = gram.shape[0]
-    shifted = gram.copy()
+    shifted = gram if overwrite else gram.copy()
     shifted[np.diag_indices(n)] += ridge
     lower = _lower_inverse(shifted)
     lower *= ridge

@@ -10,11 +10,11 @@ def probe_floor(n, d, p, folds=5):
 
     Dual: Gram matrix (a symmetric product: half of 2n²d), tridiagonal form 4/3 n³, inverse n³, labels 2n²p, and a
     fold's inverse times its residuals and its leverage. Primal, with at least two spectra a channel: the scatter of
-    all and of each fold, its tridiagonal form, a factor and solutions a fold, XᵀY of all and of each fold, leverage
-    and scores.
+    all and of each fold, its tridiagonal form, an inverse and solutions a fold, XᵀY of all and of each fold, and
+    scores.
     """
     if n >= 2 * d:
-        return 4 * n * d**2 + 4 / 3 * d**3 + folds * (d**3 / 3 + 2 * d**2 * p) + 6 * n * d * p + 2 * folds * n * d**2
+        return 4 * n * d**2 + 4 / 3 * d**3 + folds * (d**3 + 2 * d**2 * p) + 6 * n * d * p
     return n**2 * d + 7 / 3 * n**3 + 2 * n**2 * p * (1 + 1 / folds) + n**3 / folds
 
 

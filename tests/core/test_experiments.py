@@ -200,9 +200,9 @@ def test_the_document_says_what_the_findings_say():
     for holds, word in ((True, HOLDS), (False, NOT)):
         told = Finding("no_chemistry", holds, "noise differs", "norm alone 0.99.")
         text = render_document([Section(EXPERIMENTS["normalisation"], results, [told])], quick=True)
-        row = next(line for line in text.splitlines() if "#no_chemistry)" in line)
+        row = next(line for line in text.splitlines() if "#statement-no_chemistry)" in line)
         assert row.endswith(f"| abstract | **{word}** |")
-        assert ("\nHolds when\n" in text) is holds and ("\nDoes not hold when\n" in text) is not holds
+        assert ("\nHolds when\n" in text) is holds and ("\nDoes not hold, or is not shown, when\n" in text) is not holds
         assert "- noise differs. Norm alone 0.99. ([Normalisation artefacts](#normalisation), 3 seeds)" in text
     assert all(statement.text in text for statement in STATEMENTS) and "quick run" in text
     assert f"**{UNTOLD}**" in text

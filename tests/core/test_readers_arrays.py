@@ -143,16 +143,35 @@ def test_shapes_are_held_against_lengths() -> None:
 
 
 def test_a_compressed_element_is_unpacked_with_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spectral_core.readers.matlab._LARGEST", 2**16)
+    monkeypatch.setattr("spectral_core.readers.mat5.LARGEST", 2**16)
     bomb = zlib.compress(bytes(2**22))
     data = mat({"axis": AXIS})[:128] + struct.pack("<2I", 15, len(bomb)) + bomb
     assert "an array of at most 65536 bytes" in refusal(data)
 
 
-def test_dimensions_that_no_bytes_stand_for_are_passed_over() -> None:
+def test_dimensions_that_no_bytes_stand_for_are_refused() -> None:
     data = bytearray(mat({"X": X, "axis": AXIS}))
     struct.pack_into("<2i", data, 128 + 32, 2**30, 2**30)
-    assert "one array of spectra" in refusal(bytes(data))
+    assert "bytes" in refusal(bytes(data))
+
+
+@pytest.mark.parametrize("form", ["f4", "f8", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_numbers_of_every_type_agree_with_scipy(form: str, compressed: bool) -> None:
+    values = np.arange(12).reshape(3, 4).astype(form)
+    data = mat({"X": values, "axis": AXIS, "axis_unit": "nm"}, compressed=compressed)
+    other = scipy.io.loadmat(io.BytesIO(data))
+    np.testing.assert_array_equal(read(data)["intensity"], other["X"])
+    np.testing.assert_array_equal(read(data)["axis"], other["axis"].squeeze())
+
+
+def test_texts_agree_with_scipy() -> None:
+    labels = ["µm", "leaf 8", ""]
+    data = mat({"X": X, "axis": AXIS, "axis_unit": "nm", "label": labels, "rows": np.array(["ab", "cde", "f"])})
+    other = scipy.io.loadmat(io.BytesIO(data))
+    dataset = read(data)
+    assert list(dataset["label"].values) == [str(cell[0]) if cell.size else "" for cell in other["label"].ravel()]
+    assert list(dataset["rows"].values) == [str(row).rstrip() for row in other["rows"]]
 
 
 def test_cells_within_cells_and_structures_are_passed_over() -> None:

@@ -24,14 +24,14 @@ from tests.core.test_report_page import Page, coffee_report
 
 
 @cache
-def found(units=(20, 20), channels=60):
+def found(units=(20, 20), channels=48):
     data = simulate(Recipe(units=units, channels=channels, band_effect=0.4), seed=2)
     return diagnose(data.x, data.label, axis=data.axis, bands={"C=O": BAND}, blank={"silent": BLANK}, unit=data.unit,
                     seed=2)  # fmt: skip
 
 
 def reported(n_variants=1):
-    report = coffee_report(n_variants)
+    report = coffee_report(n_variants) | {"spectra": {}}  # drawing these takes most of the time
     for variant in report["variants"]:
         variant["diagnostics"] = copy.deepcopy(found().to_dict())
     return report
@@ -144,7 +144,7 @@ def test_a_curve_that_cannot_be_given_says_why(curve):
 
 
 def test_an_audit_that_is_asked_adds_them_to_every_variant_and_tracking_gets_the_numbers():
-    data = simulate(Recipe(units=(15, 15), channels=40, band_effect=0.4), seed=0)
+    data = simulate(Recipe(units=(8, 8), channels=30, band_effect=0.4), seed=0)
     report = audit_variants(
         data.x, data.axis, make_design(data.label, unit=data.unit), AxisPlaces("cm-1", {"C=O": BAND}, {}),
         [parse_variant("raw"), parse_variant("snv")], Settings(99, 0.05, 0.05, 5, 0), diagnostics=True,

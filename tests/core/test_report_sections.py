@@ -59,7 +59,7 @@ def test_where_nothing_looks_empty_it_is_said_and_beside_a_declared_blank_nothin
 
 
 def with_estimator():
-    report = coffee_report(1)
+    report = coffee_report(1) | {"spectra": {}}
     report["variants"][0]["judged_by"] = "SVC"
     report["models"] = [
         {"variant": "raw", "model": "SVC", "judged_by": "refits", "verdict": "artefact", "reasons": [],
