@@ -52,7 +52,9 @@ def _settings(report: Part) -> Markup | None:
     settings = report.get("settings") or {}
     names = {"delta": "δ, smallest gain worth having", "alpha": "α, error level",
              "n_permutations": "Permutations", "n_folds": "Folds", "seed": "Seed"}  # fmt: skip
-    rows = [[names.get(key, key), number(value) if key != "seed" else str(value)] for key, value in settings.items()]
+    # `maps` is told by the section on relevance, or by its absence
+    rows = [[name, number(settings[key]) if key != "seed" else str(settings[key])]
+            for key, name in names.items() if key in settings]  # fmt: skip
     chance = (report.get("design") or {}).get("chance")
     rows += [["Chance", share(chance, digits=3)]] if chance is not None else []
     return table(["Setting", "Value"], rows, caption="Settings of the audit") if rows else None

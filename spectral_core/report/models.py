@@ -13,6 +13,14 @@ Part = Mapping[str, Any]
 _JUDGED_BY = {"probe": "the probe (closed form)", "refits": "refitting the model itself",
               "predictions": "its own predictions, permutations of the probe"}  # fmt: skip
 
+_HEADS = {
+    "balanced_accuracy_unit_folds": "Full", "balanced_accuracy_bands": "Bands",
+    "balanced_accuracy_off_band": "Off-band", "balanced_accuracy_blank": "Blanks",
+    "balanced_accuracy_guards_left_out": "Without guards",
+    "balanced_accuracy_nuisance": "Nuisance scalars", "balanced_accuracy_random_folds": "Full, random folds",
+    "p_association": "p",
+}  # fmt: skip
+
 
 def models_html(report: Part) -> Markup | None:
     """Show every model's figures and the audited estimator's tests; `None` where the probe alone was asked."""
@@ -46,18 +54,23 @@ def judge_html(variant: Part, report: Part) -> Markup | None:
 def _models_table(models: Sequence[Part]) -> Markup:
     every = dict.fromkeys(key for model in models for key in model.get("metrics") or {})
     metrics = [key for key in every if not key.startswith(("recall_", "fit_"))]  # those are in MLflow
+    judged = {(_JUDGED_BY.get(str(m.get("judged_by")), ""), _permutations(m)) for m in models}
+    alike = len(judged) == 1 and all(min(judged))
     rows = [
         [join(str(m.get("model", "")), tag("span", " ◂ speaks", class_="decides-note") if m.get("decides") else None),
          tag("code", str(m.get("variant", ""))),
-         _JUDGED_BY.get(str(m.get("judged_by")), str(m.get("judged_by") or ABSENT)),
-         _model_verdict(m), _permutations(m), signed((m.get("lead") or {}).get("estimate")),
+         *([] if alike else [_JUDGED_BY.get(str(m.get("judged_by")), ABSENT)]),
+         _model_verdict(m), *([] if alike else [_permutations(m)]),
+         signed((m.get("lead") or {}).get("estimate")),
          *[_metric(key, (m.get("metrics") or {}).get(key)) for key in metrics]]
         for m in models
     ]  # fmt: skip
-    head = ["Model", "Variant", "Judged by", "Verdict", "Permutations", "Lead over the probe",
-            *[_breakable(key) for key in metrics]]  # fmt: skip
-    return table(head, rows, caption="Models, with units kept together unless the name says otherwise",
-                 numeric_from=4)  # fmt: skip
+    head = ["Model", "Variant", *([] if alike else ["Judged by"]), "Verdict", *([] if alike else ["Permutations"]),
+            "Lead over the probe", *[_HEADS.get(key, _breakable(key)) for key in metrics]]  # fmt: skip
+    said = "Balanced accuracy of the models, with units kept together unless the heading says otherwise"
+    told = "Each model was judged by {}; its own p-values rest on {} permutations.".format(*min(judged))
+    return join(tag("p", told, class_="quiet") if alike else None,
+                table(head, rows, caption=said, numeric_from=3 if alike else 4))  # fmt: skip
 
 
 def _permutations(model: Part) -> str:
@@ -81,7 +94,7 @@ def _breakable(name: str) -> Markup:
 
 
 def _metric(key: str, value: object) -> str:
-    return p_value(value) if key == "p" or key.startswith("p_") else number(value)
+    return p_value(value) if key == "p" or key.startswith("p_") else share(value, digits=3)
 
 
 def _estimator(found: Part) -> Markup:
