@@ -64,7 +64,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c '' 2>/dev/null || { $(call find_python) && echo "making .venv with $$("$$python" --version)" \
 	    && "$$python" -m venv --clear .venv; }
 	@echo "installing the pinned dependencies into .venv (some 200, about two minutes the first time)"
-	@$(PYTHON) -m pip install --disable-pip-version-check --no-input -c constraints.txt -e '.[test]' | awk ' \
+	@$(PYTHON) -m pip install --disable-pip-version-check --no-input -c constraints.txt -e '.[vendor,test]' | awk ' \
 	    /^Collecting/ {if (++n % 20 == 0) {print "  " n " packages fetched"; fflush()}} \
 	    /^Installing collected/ {print "  unpacking " NF - 3; fflush()}'
 	@echo '$(CURDIR)' > $@

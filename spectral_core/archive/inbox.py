@@ -11,6 +11,8 @@ from stat import S_ISDIR
 from spectral_core.archive.ledger import Stat
 from spectral_core.errors import StudyError
 from spectral_core.readers import heads_numbers, is_zarr_folder, named_as_source
+from spectral_core.readers.envi import SUFFIXES as CUBES
+from spectral_core.readers.envi import header_of
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,11 @@ def _stat_of_source(entry: os.DirEntry[str]) -> Stat | None:
         return None
     try:
         if entry.is_file():
-            if entry.name.lower().endswith(".hdr") and heads_numbers(Path(entry.path)):
+            suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - a path for each of 100,000 takes long
+            if suffix == ".hdr" and heads_numbers(Path(entry.path)):
                 return None
+            if suffix in CUBES:
+                return stat_of(Path(entry.path))
             stat = entry.stat()
             return Stat(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
     except OSError:
@@ -95,11 +100,13 @@ def _stat_of_source(entry: os.DirEntry[str]) -> Stat | None:
 
 
 def stat_of(path: Path) -> Stat | None:
-    """Take the stat of a file, or of all files in a folder as one; None if it is gone."""
+    """Take the stat of a file, of a cube and its header, or of all files in a folder as one; None if it is gone."""
     try:
         stats = [path.stat()]
         if S_ISDIR(stats[0].st_mode):
             stats = [member.stat() for member in path.rglob("*")]
+        elif (header := header_of(path)) is not None:
+            stats.append(header.stat())
     except OSError:
         return None
     newest = max((s.st_mtime_ns for s in stats), default=0), max((s.st_ctime_ns for s in stats), default=0)

@@ -43,6 +43,8 @@ def read_cary(data: bytes, *, axis_unit: str, intensity_unit: str, where: str) -
     lines = split_lines(decode_text(data, where=where))
     titles, heads = (split_cells(line, ",", where) for line in lines[:2])
     pairs = [i for i in range(0, len(heads) - 1, 2) if heads[i] and heads[i + 1]]
+    if not pairs:
+        raise ReadError(f"{where}, row 2", "pairs of wavelength and intensity", f"{len(heads)} headings", vendor.ANEW)
     axis, values = _scans(lines, pairs, heads, where)
     names = [titles[i] if i < len(titles) else "" for i in pairs]
     logs = _logs(lines[2 + axis.size :], names, where)
@@ -76,7 +78,7 @@ def _scans(lines: Sequence[str], pairs: Sequence[int], heads: Sequence[str], whe
         rows.append((number, split_cells(line, ",", f"{where}, row {number}")))
         if len(rows[-1][1]) <= pairs[-1] + 1:
             raise ReadError(f"{where}, row {number}", f"{pairs[-1] + 2} cells", f"{len(rows[-1][1])}", vendor.ANEW)
-    if len(rows) < 2 or not pairs:
+    if len(rows) < 2:
         raise ReadError(where, "scans of two or more points", f"{len(rows)} rows", vendor.ANEW)
     names = [f"{i + 1} ({head})" for i, head in enumerate(heads)]
     table = numbers(rows, [i + j for i in pairs for j in (0, 1)], names, where=where)

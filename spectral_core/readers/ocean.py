@@ -32,7 +32,9 @@ def read_ocean(data: bytes, *, axis_unit: str, intensity_unit: str, where: str) 
         SpectraError: The numbers break the Spectra contract.
     """
     lines = split_lines(decode_text(data, where=where))
-    begin = next(i for i, line in enumerate(lines) if _BEGIN.match(line.strip().encode("utf-8", "replace")))
+    begin = next((i for i, line in enumerate(lines) if _BEGIN.search(line.encode("utf-8", "replace"))), None)
+    if begin is None:
+        raise ReadError(where, "a line that begins the data", "none", vendor.ANEW)
     end = next((i for i in range(begin, len(lines)) if _END.match(lines[i].strip())), len(lines))
     stated = {
         name.strip(): text.strip() for name, colon, text in (line.partition(":") for line in lines[:begin]) if colon

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from spectral_core.archive.inbox import find_sources
 from spectral_core.errors import OffbandError, ReadError
 from spectral_core.readers import is_source, open_source, read_spectra, vendor
 from tests.core.written_files import envi_pair
@@ -136,3 +137,12 @@ def test_a_cube_that_is_still_being_written_is_refused(tmp_path: Path) -> None:
     for length in (0, 1, len(numbers) - 1):
         with pytest.raises(ReadError, match="still being written"):
             read(stored(tmp_path, (header, numbers[:length])))
+
+
+def test_a_header_that_is_edited_alone_is_seen_by_the_next_scan(tmp_path: Path) -> None:
+    stored(tmp_path, envi_pair(CUBE, AXIS))
+    (before,) = find_sources(tmp_path)[0]
+    header = envi_pair(CUBE, AXIS, description="longer than it was before")[0]
+    (tmp_path / "cube.hdr").write_bytes(header)
+    (after,) = find_sources(tmp_path)[0]
+    assert before.name == after.name == "cube.img" and before.stat != after.stat

@@ -153,6 +153,11 @@ def test_scans_and_logs_that_do_not_fit_are_refused(old: str, new: str, what: st
     assert what in refusal(text.replace(old, new).encode())
 
 
+def test_headings_without_a_pair_are_refused() -> None:
+    text = (CARY + SCANS + LOGS).replace(CARY.split("\n")[1], "Wavelength (nm),,,,")
+    assert "pairs of wavelength and intensity" in refusal(text.encode())
+
+
 def cells(name: str, mark: str, first: int, last: int | None = None) -> list[list[str]]:
     text = (FOLDER / name).read_bytes().decode("latin-1").replace("\r\n", "\n")
     rows = list(csv.reader(io.StringIO(text), delimiter=mark, quoting=csv.QUOTE_MINIMAL))

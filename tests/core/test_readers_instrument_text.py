@@ -97,6 +97,10 @@ def test_ocean_text_that_is_still_being_written_is_refused() -> None:
     assert "row 11" in refusal(OCEAN.replace("0.25", "x"))
 
 
+def test_an_ocean_mark_that_a_line_end_breaks_is_refused() -> None:
+    assert "a line that begins the data" in refusal(OCEAN.replace(">>>>>Begin", ">>>>>\nBegin"))
+
+
 def test_a_labspec_spectrum_states_its_quantity_and_unit() -> None:
     dataset = read(LABSPEC + SPECTRUM, "cm-1")
     np.testing.assert_array_equal(dataset["axis"], [100.5, 102.25, 104])
