@@ -24,37 +24,44 @@ def read_growth(fits: Mapping[Key, Mapping[str, GrowthFit]]) -> str:
     leading = fits.get(("decimation", "full"), {})
     if not leading:
         return "cannot be given, because there are too few channels to see a growth"
-    said = [f"the {path} {_rate(fit)}{_likeness(fit)}" for path, fit in leading.items() if path != "total"]
+    paths = sorted((path for path in leading if path != "total"), key=lambda path: -leading[path].channels[-1])
+    said = [f"the {path} {_rate(leading[path])}{_likeness(leading[path])}" for path in paths]
     compared = next(iter(leading))  # the mean term where covariances can be estimated, else the held-out score
-    others = [f"{name} {_rate(paths[compared])}" for key, name in _NAMES.items()
-              if (paths := fits.get(key, {})) and compared in paths]  # fmt: skip
-    besides = f". The {compared} elsewhere: {'; '.join(others)}" if others else ""
+    others = [f"{name} {_exponent(fits[key][compared])}" for key, name in _NAMES.items()
+              if compared in fits.get(key, {})]  # fmt: skip
+    besides = f". For the {compared} elsewhere: {'; '.join(others)}" if others else ""
     low, high = leading[compared].permuted_low, leading[compared].permuted_high
-    return (f"with more evenly spaced channels {'; '.join(said)}{besides}. "
-            f"Exponents of permuted labels: {low:.1f} to {high:.1f}")  # fmt: skip
+    return (f"with more evenly spaced channels {'. With them '.join(said)}{besides}. "
+            f"Permuted labels give exponents β from {low:.1f} to {high:.1f}")  # fmt: skip
 
 
 def _rate(fit: GrowthFit) -> str:
     over = f"over {fit.channels[0]:,} to {fit.channels[-1]:,} channels"
     if fit.band.p > _ALPHA:
         return f"stays where permuted labels are {over} (p = {fit.band.p:.2g})"
+    return f"grows as d^β {over}, {_exponent(fit)}"
+
+
+def _exponent(fit: GrowthFit) -> str:
+    if fit.band.p > _ALPHA:
+        return f"no more than permuted labels (p = {fit.band.p:.2g})"
     if not LEAST_BETA < fit.beta < MOST_BETA:
-        return f"goes as d^{fit.beta:.0f} or faster {over}"
-    return f"goes as d^{fit.beta:.2f} ({fit.beta_low:.2f} to {fit.beta_high:.2f}) {over}"
+        return f"β = {fit.beta:.0f} or {'more' if fit.beta > 0 else 'less'}"
+    return f"β = {fit.beta:.2f} ({fit.beta_low:.2f} to {fit.beta_high:.2f})"
 
 
 def _likeness(fit: GrowthFit) -> str:
     if fit.band.p > _ALPHA:
         return ""
     if fit.beta == LEAST_BETA:
-        return ", falling: more channels only hide what few of them show"
+        return ": it falls, and more channels only hide what few of them show"
     if fit.beta_low > 1.0:
-        return ", faster than channels are added: they only begin to reach where classes differ, and no rate is seen"
+        return ": the channels only begin to reach where classes differ, and no rate is seen"
     if fit.beta_low > _MIDDLE:
-        return ", nearer to unbounded separability (β = 1) than to a bounded one (β = 0)"
+        return ": nearer to unbounded separability (β = 1) than to a bounded one (β = 0)"
     if fit.beta_high < _MIDDLE:
-        return ", as classes do that stay equivalent (β = 0) rather than separate without bound (β = 1)"
-    return ", which leaves open whether it is bounded (β = 0) or not (β = 1)"
+        return ": as classes do that stay equivalent (β = 0), not that separate without bound (β = 1)"
+    return ": open whether it is bounded (β = 0) or not (β = 1)"
 
 
 def state_growth(fits: Mapping[Key, Mapping[str, GrowthFit]]) -> tuple[Assumption, ...]:

@@ -318,7 +318,7 @@ def test_a_band_that_channels_only_begin_to_reach_is_not_called_unbounded():
     x[:, 15] += 3.0 * (np.arange(200) % 2)
     step = term(x, 0, SIZES[:-1])
     reading = read_growth({("decimation", "full"): {"mean term": step}})
-    assert step.beta == 2.0 and "d^2 or faster over 1 to 16 channels" in reading
+    assert step.beta == 2.0 and "over 1 to 16 channels, β = 2 or more" in reading
     assert "no rate is seen" in reading and "unbounded" not in reading
 
 
