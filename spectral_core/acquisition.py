@@ -36,7 +36,7 @@ def acquisition_order(
     """
     if values is None:
         return None
-    column = np.asarray(values)
+    column = stated_values(values)
     if column.shape != (n,):
         raise AuditError(where, f"{n} values, one for each spectrum", f"shape {column.shape}", "Pass a flat sequence.")
     if np.issubdtype(column.dtype, np.datetime64):
@@ -46,6 +46,26 @@ def acquisition_order(
         raise AuditError(where, "times or plain numbers", "both", "Use one of the two for all spectra.")
     order = np.array([_number(value, f"{where}, spectrum {i + 1}") for i, value in enumerate(column.tolist())])
     return None if np.isnan(order).all() else order
+
+
+def stated_values(values: Sequence[object] | npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    """Make an array of a column, each value as it is: numpy makes a text 'nan' of the NaN in a list of texts.
+
+    Example:
+        >>> stated_values(["a", float("nan")]).tolist()
+        ['a', nan]
+    """
+    array = np.asarray(values)
+    turned = array.dtype.kind == "U" and not isinstance(values, np.ndarray)
+    return np.asarray(values, dtype=object) if turned else array
+
+
+def is_missing(value: object) -> bool:
+    """Whether a value is None, NaN, NaT or the NA of pandas, which has no truth value."""
+    try:
+        return value is None or bool(value != value)
+    except TypeError:
+        return True
 
 
 def readable_times(texts: Sequence[str] | npt.NDArray[np.generic]) -> list[str]:
@@ -67,7 +87,7 @@ def _parsed(text: str) -> datetime | None:
 
 def _is_time(value: object) -> bool | None:
     """Whether a value is a time; None if nothing is stated."""
-    if value is None or value != value or (isinstance(value, str) and not value.strip()):
+    if is_missing(value) or (isinstance(value, str) and not value.strip()):
         return None
     return isinstance(value, str | date)
 

@@ -65,7 +65,8 @@ def audit_classifier(
     the probe's findings stand beside it in `report.content["estimator"]`.
 
     Args:
-        X: n × d intensities: numpy array, xarray.DataArray or dask array.
+        X: n × d intensities as measured: numpy array, xarray.DataArray or dask array. Leave normalisation and baselines
+            to `preprocess`: done before, they write the bands into blanks, and no control can take that back.
         y: n class labels, two or more classes.
         axis: d channel positions, strictly increasing.
         axis_unit: Unit of `axis` and of every interval, such as "cm-1" or "nm".

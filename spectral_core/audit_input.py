@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -90,6 +91,6 @@ def make_settings(n_permutations: int, delta: float, alpha: float, n_folds: int,
         ("n_permutations", n_permutations, 99, 1_000_000), ("delta", delta, 1e-6, 0.499),
         ("alpha", alpha, 1e-4, 0.499), ("n_folds", n_folds, 2, 1_000), ("seed", seed, 0, 2**63),
     ):  # fmt: skip
-        if not low <= value <= high:
-            raise AuditError(name, f"a number from {low:g} to {high:g}", f"{value:g}", "Correct the argument.")
+        if not isinstance(value, Real) or not low <= value <= high:
+            raise AuditError(name, f"a number from {low:g} to {high:g}", f"{value!r}", "Correct the argument.")
     return Settings(int(n_permutations), float(delta), float(alpha), int(n_folds), int(seed))

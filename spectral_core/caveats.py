@@ -48,7 +48,7 @@ def _signals(case: Case, reasons: tuple[str, ...]) -> Iterator[str]:
 def _differences(case: Case) -> Iterator[str]:
     differences, delta = case.evidence.differences, case.settings.delta
     lacking = differences.get("full − bands")
-    if lacking is not None and lacking.value > delta and lacking.at_least > 0:
+    if case.above_chance and lacking is not None and lacking.value > delta and lacking.at_least > 0:
         yield "bands_insufficient"
     carried = differences.get("off_band_after − off_band")
     if carried is not None and carried.value > delta and carried.at_least > 0:

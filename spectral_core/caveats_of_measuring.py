@@ -87,8 +87,10 @@ def _order_signal(case: Case, places: Places) -> str:
     if not _told(case, ORDER):
         found = (
             "Units of one class were measured together: the classes of the neighbours in time alone tell the class "
-            f"with {near.statistic:.2f} balanced accuracy ({probability(near.p_adjusted)})."
+            f"with {near.statistic:.2f} balanced accuracy ({probability(near.p_adjusted)}). What changes from one such "
+            "run to the next then looks like a difference of the classes: measure in random order."
         )
+        return found
     else:
         how = "one after the other" if order.statistic >= _ONE_AFTER_THE_OTHER else "at different times"
         found = (
@@ -127,8 +129,9 @@ def _gain_signal(case: Case, places: Places) -> str:
     ratio = f"{high / low:.2f} times as strong as" if low > 0 else "stronger than"
     return (
         f"Off the bands the spectra of {stronger!r} are {ratio} those of {fainter!r} (gain {high:.2f} "
-        f"and {low:.2f}, {_separates(found)}). Amount, focus, path length, power or integration time differ: make them "
-        "equal, or normalise and judge again."
+        f"and {low:.2f}, {_separates(found)}). If the whole sample does so, amount, focus, path length, power or "
+        "integration time differ: make them equal, or normalise and judge again. One strong band that nobody declared, "
+        "a matrix diluted by the analyte, and spectra normalised before the audit look the same."
     )
 
 

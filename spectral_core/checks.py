@@ -177,8 +177,9 @@ def _instrument(case: Case) -> Check:
     ]  # fmt: skip
     text = "; ".join(told) + (f". The others were not asked: {why}" if found.why_not else "")
     values = {
-        name.replace(" ", "_"): {"auc": scalar.auc, "p_adjusted": scalar.p_adjusted, "explains": scalar.explains,
+        name.replace(" ", "_"): {"auc": scalar.auc, "p_adjusted": scalar.p_adjusted,
                                  "means": dict(zip(scalar.classes, scalar.means, strict=True))}
+        | ({"explains": scalar.explains} if scalar.p_adjusted <= case.settings.alpha else {})
         for name, scalar in found.by_name.items()
     }  # fmt: skip
     return Check("instrument", variant, question, True, f"{text}.", values)

@@ -144,14 +144,17 @@ def adjust(
     groups = {name: group for name, group in (("anywhere", anywhere), ("within", within)) if group}
     families = [np.stack([group[key] for key in claims]) for group in groups.values()]
     adjusted = holm_between_groups([step_down_max_t(f[:, 0], f[:, 1:]) for f in families])
-    lacking = fewest_for(alpha, len(groups)) - (families[0].shape[1] - 1)
+    drawn = families[0].shape[1] - 1
+    lacking = fewest_for(alpha, len(groups)) - drawn
     result = {key: replace(answer, p_adjusted=nan, p_within_adjusted=nan) for key, answer in answers.items()}
     for i, key in enumerate(claims):
         found = {name: float(p[i]) for name, p in zip(groups, adjusted, strict=True)}
         raw = {"anywhere": answers[key].p, "within": answers[key].p_within}
         result[key] = replace(
             answers[key], p_adjusted=found["anywhere"], p_within_adjusted=found.get("within", nan),
-            missing={name: lacking for name, p in found.items() if raw[name] <= alpha < p and lacking > 0},
+            # a share of labelings above alpha that did as well is an answer, however few there were
+            missing={name: lacking for name, p in found.items()
+                     if raw[name] * (drawn + 1) - 1 <= alpha * drawn and alpha < p and lacking > 0},
         )  # fmt: skip
     return result
 

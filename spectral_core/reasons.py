@@ -76,7 +76,8 @@ def _off_band_sufficient(case: Case, places: Places) -> str:
     return (
         f"Channels outside the declared bands, cropped before any preprocessing, reach {reached(case, 'off_band')}; "
         f"the full spectrum {reached(case, 'full')} (at most {max(loss.at_most, 0):.2f} more). The bands do not "
-        "explain the accuracy: either chemistry was left undeclared, or it is no chemistry. Declare blanks to tell."
+        "explain the accuracy: the wings of a band reach beyond its guard, chemistry was left undeclared, or it is no "
+        "chemistry. Declare blanks to tell."
     )
 
 
@@ -88,10 +89,10 @@ def _bands_not_privileged(case: Case, places: Places) -> str:
             f"{bounds(lost)}: something next to the bands carries it. Move or widen the bands, or name what is there."
         )
     return (
-        f"The declared bands alone reach {reached(case, 'bands')}, channels outside them {reached(case, 'off_band')} "
-        f"(difference {bounds(case.evidence.differences['bands − off_band'])}), which is "
-        f"{off_band_share(case):.0%} of the gain over chance that the full spectrum has: the bands are not "
-        "privileged over what lies beside them. Reconsider the assignment."
+        f"Channels outside the declared bands reach {reached(case, 'off_band')}, {off_band_share(case):.0%} of the "
+        f"gain over chance that the full spectrum has ({reached(case, 'full')}); the bands alone reach "
+        f"{reached(case, 'bands')} (difference {bounds(case.evidence.differences['bands − off_band'])}). The bands are "
+        "not privileged over what lies beside them. Reconsider the assignment."
     )
 
 
@@ -132,11 +133,14 @@ def _bands_undeclared(case: Case, places: Places) -> str:
 
 def _underpowered(case: Case, units: int) -> str:
     names = _undecided(case)
-    need = (
-        f"About {units} units would decide, if the estimates hold"
-        if units
-        else "More units of the same kind need not help, because an estimate is not above zero"
-    )
+    asked = (case.evidence.answers[name] for name in ("full", "bands") if name in case.evidence.answers)
+    lacking = max((missing for answer in asked for missing in answer.missing.values()), default=0)
+    if lacking:
+        need = f"Run at least {lacking} more permutation{'s' * (lacking != 1)}, before more units are measured"
+    elif units:
+        need = f"About {units} units would decide, if the estimates hold"
+    else:
+        need = "More units of the same kind need not help, because an estimate is not above zero"
     return f"{case.design.n_units} units leave open: {'; '.join(names)}. {need}."
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spectral_core.acquisition import acquisition_order
+from spectral_core.acquisition import acquisition_order, is_missing, stated_values
 from spectral_core.errors import AuditError
 
 Codes = npt.NDArray[np.signedinteger[Any]]
@@ -149,10 +149,10 @@ def _codes_of_stated(names: npt.NDArray[np.str_]) -> Codes:
 
 
 def _texts(values: Sequence[object] | npt.NDArray[np.generic], name: str) -> npt.NDArray[np.str_]:
-    array = np.asarray(values)
+    array = stated_values(values)
     if array.ndim != 1:
         raise AuditError(name, "one value for each spectrum", f"shape {array.shape}", "Pass a flat sequence.")
-    missing = np.array([v is None or v != v for v in array.tolist()], dtype=np.bool_)
+    missing = np.array([is_missing(v) for v in array.tolist()], dtype=np.bool_)
     return np.where(missing, "", np.array([str(v) for v in array.tolist()], dtype=np.str_))
 
 

@@ -94,9 +94,12 @@ def examine_instrument(
     pairs = list(combinations(range(n_classes), 2))
     found: dict[str, Distortion] = {}
     for (name, of_pairs), statistic, p in zip(aucs.items(), macro[:, 0], adjusted, strict=True):
-        best = int(np.abs(of_pairs[:, 0] - 0.5).argmax())
+        of_class = [float(varying[name][design.codes == c].mean()) for c in range(n_classes)]
+        # several pairs may be told apart entirely: of these the pair with the farthest means
+        best = max(range(len(pairs)), key=lambda i: (round(abs(of_pairs[i, 0] - 0.5), 9),
+                                                     abs(of_class[pairs[i][0]] - of_class[pairs[i][1]])))  # fmt: skip
         a, b = pairs[best]
-        means = (float(varying[name][design.codes == a].mean()), float(varying[name][design.codes == b].mean()))
+        means = (of_class[a], of_class[b])
         told = name == "saturation" or p > settings.alpha or _explains(name, (a, b), x, regions.axis, design, estimated)
         auc = float(of_pairs[best, 0])
         found[name] = Distortion(

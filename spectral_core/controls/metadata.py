@@ -7,7 +7,7 @@ the order in which spectra were taken.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from spectral_core.controls.ranks import comparable, macro_auc, pair_aucs
 from spectral_core.evidence import Settings
 from spectral_core.inference import permutation_p, step_down_max_t
-from spectral_core.splits import Codes, Design, unit_folds
+from spectral_core.splits import Codes, Design, permuted_codes, unit_folds
 
 Floats = npt.NDArray[np.float64]
 ORDER, NEIGHBOURS = "order of acquisition", "neighbours in time"
@@ -53,7 +53,8 @@ def examine_metadata(design: Design, labelings: Codes, settings: Settings) -> Ma
     Args:
         design: Classes, units and metadata of n spectra.
         labelings: n × (1 + P) class codes, the observed ones first, the others permuted between units; at most
-            999 of these are used.
+            999 of these are used. Where a piece is not stated for every spectrum, as many are drawn among those
+            that have it, so that a class without it is neither told nor confused by its absence.
         settings: Folds and seed.
 
     Returns:
@@ -62,31 +63,48 @@ def examine_metadata(design: Design, labelings: Codes, settings: Settings) -> Ma
     pieces = dict(_pieces(design, labelings[:, : 1 + _MOST], settings))
     if not pieces:
         return None
-    n_classes = len(design.classes)
-    chance = {name: 0.5 if name == ORDER else 1.0 / n_classes for name in pieces}
     statistics = comparable(np.stack([values for values, _ in pieces.values()]))
     adjusted = step_down_max_t(statistics[:, 0], statistics[:, 1:])
     alone = [permutation_p(float(values[0]), values[1:]) for values in statistics]
     return {
-        name: Told(float(values[0]), name == ORDER, chance[name], alone[i], float(adjusted[i]), n_units)
-        for i, (name, (values, n_units)) in enumerate(pieces.items())
+        name: Told(
+            statistic=float(values[0]),
+            is_auc=name == ORDER,
+            chance=0.5 if name == ORDER else 1.0 / len(part.classes),
+            p=alone[i],
+            p_adjusted=float(adjusted[i]),
+            n_units=part.n_units,
+        )
+        for i, (name, (values, part)) in enumerate(pieces.items())
     }
 
 
-def _pieces(design: Design, labelings: Codes, settings: Settings) -> Iterator[tuple[str, tuple[Floats, int]]]:
-    n_classes = len(design.classes)
-    folds = unit_folds(design, k=settings.n_folds, seed=settings.seed)
+def _pieces(design: Design, labelings: Codes, settings: Settings) -> Iterator[tuple[str, tuple[Floats, Design]]]:
     for name, levels in _columns(design):
-        n_units = int(np.unique(design.unit[levels >= 0]).size)
-        yield name, (accuracy_of_levels(levels, labelings, folds, n_classes), n_units)
+        rows = np.flatnonzero(levels >= 0)
+        part, drawn = _stated(design, rows, labelings, settings)
+        if len(part.classes) > 1:
+            folds = unit_folds(part, k=settings.n_folds, seed=settings.seed)
+            yield name, (accuracy_of_levels(levels[rows], drawn, folds, len(part.classes)), part)
     if design.order is None:
         return
-    rows, times = _entity_times(design, design.order)
-    if np.unique(times).size > 1:
-        drawn = labelings[rows]
-        n_units = int(np.unique(design.unit[rows]).size)
-        yield ORDER, (macro_auc(pair_aucs(times, drawn, n_classes)), n_units)
-        yield NEIGHBOURS, (accuracy_of_neighbours(times, drawn, n_classes, seed=settings.seed), n_units)
+    part, drawn = _stated(design, np.flatnonzero(np.isfinite(design.order)), labelings, settings)
+    first, times = _entity_times(part)
+    if np.unique(times).size > 1 and len(part.classes) > 1:
+        drawn, n_classes = drawn[first], len(part.classes)
+        yield ORDER, (macro_auc(pair_aucs(times, drawn, n_classes)), part)
+        yield NEIGHBOURS, (accuracy_of_neighbours(times, drawn, n_classes, seed=settings.seed), part)
+
+
+def _stated(design: Design, rows: Codes, labelings: Codes, settings: Settings) -> tuple[Design, Codes]:
+    """The design of the spectra that have a piece, with the classes among them, and labelings of these."""
+    if rows.size == design.n:
+        return design, labelings
+    part = design.subset(rows)
+    present, codes = np.unique(part.codes, return_inverse=True)
+    part = replace(part, codes=codes, classes=tuple(part.classes[c] for c in present))
+    permuted = permuted_codes(part, n=labelings.shape[1] - 1, seed=settings.seed)
+    return part, np.column_stack([codes.astype(permuted.dtype), permuted])
 
 
 def _columns(design: Design) -> Iterator[tuple[str, Codes]]:
@@ -171,9 +189,8 @@ def _accuracy(held: Floats, typical: Floats) -> Floats:
     return np.asarray(recall.sum(axis=-1) / (total > 0).sum(axis=-1))
 
 
-def _entity_times(design: Design, order: Floats) -> tuple[Codes, Floats]:
-    """First spectrum and mean time of each unit (of each class of a unit that holds several), where stated."""
-    stated = np.flatnonzero(np.isfinite(order))
-    first, entity = np.unique(design.entity[stated], return_index=True, return_inverse=True)[1:]
-    since_start = order[stated] - order[stated].min()  # seconds since 1970 lose digits in sums
-    return stated[first], np.bincount(entity, since_start) / np.bincount(entity)
+def _entity_times(design: Design) -> tuple[Codes, Floats]:
+    """First spectrum and mean time of each unit (of each class of a unit that holds several), all stated."""
+    first, entity = np.unique(design.entity, return_index=True, return_inverse=True)[1:]
+    order = np.zeros(design.n) if design.order is None else design.order
+    return first, np.bincount(entity, order - order.min()) / np.bincount(entity)  # seconds since 1970 lose digits

@@ -118,7 +118,7 @@ def _split(
 
 def _by_batch(design: Design, rows: Codes) -> tuple[Codes, Codes, tuple[str, str]] | None:
     """The two named batches with most units of the class, the first by name on equal numbers."""
-    stated = [b for b, batch in enumerate(design.batches) if batch]
+    stated = [b for b in np.unique(design.batch[rows]).tolist() if design.batches[b]]
     units = {b: np.unique(design.unit[rows[design.batch[rows] == b]]).size for b in stated}
     first, second, *_ = [*sorted(stated, key=lambda b: -units[b]), -1, -1]
     if second < 0:

@@ -152,5 +152,5 @@ def _meaning(estimate: float, band_high: float) -> str:
     if estimate <= band_high:
         return "this size does not tell the classes apart"
     if estimate < 0.8:
-        return "this size betrays the class somewhat, without a look at any band"
-    return "this size alone tells the classes apart, without a look at any band; check gain, path length and noise"
+        return "this size betrays the class somewhat, as gain, noise and real concentrations do"
+    return "this size alone tells the classes apart, as gain, path length, noise and real concentrations do"

@@ -133,4 +133,5 @@ def _read(estimate: float, other: Diagnostic | NotGiven) -> str:
     if estimate < _FAR_BELOW * other.estimate:
         return (f"{spread}, more than the {np.sqrt(2 / other.estimate):.1%} that {directions} explain: gain or noise "
                 "level differs between spectra, or some are outliers.")  # fmt: skip
-    return f"{spread}, about what {directions} explain: neither gain nor outliers show."
+    return (f"{spread}, about what {directions} explain: noise of differing level and outliers do not show. A gain "
+            "that differs between spectra of one mean is itself such a direction.")  # fmt: skip

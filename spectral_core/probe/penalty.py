@@ -46,7 +46,7 @@ def choose_penalty(scatter: Floats, *, n: int | None = None) -> tuple[float, int
         _eigenvalues(diagonal, beside, select="v", select_range=(-np.inf, negligible), tol=negligible).size
     )  # fmt: skip
     target = spectra * rank / (spectra + 2 * rank)
-    if rank == spectra - 1 and size == spectra:  # all but the mean
+    if rank == spectra - 1 and size == spectra > 2:  # all but the mean; of two spectra the pivots cancel
         low, spent = negligible, _by_pivots(diagonal, beside)
     else:
         positive = _eigenvalues(diagonal, beside)[size - rank :]

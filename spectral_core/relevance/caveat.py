@@ -8,16 +8,19 @@ import numpy as np
 
 from spectral_core.relevance.examination import RelevanceReport
 
+_MOSTLY = 0.5  # agreement from which the bands hold most of the pattern beyond their share of the channels
+
 
 def relevance_is_off_band(report: RelevanceReport, *, above_chance: bool, alpha: float) -> bool:
     """Tell whether a model that classifies is not seen to look at the declared bands.
 
     True where the model is above chance, bands were declared, and the Haufe pattern lies no more inside them
-    than patterns of shuffled labels do (p > alpha). The pattern alone is asked: weights may be large where
+    than patterns of shuffled labels do (p > alpha), nor most of it: where a declared band makes nearly all variance,
+    shuffled labels lie in it as well, and p says nothing. The pattern alone is asked: weights may be large where
     nothing of the class is. Beside a model at chance there is no relevance to place.
     """
     found = report.agreement.get("pattern")
-    return above_chance and found is not None and found.p_labels > alpha
+    return above_chance and found is not None and found.p_labels > alpha and found.agreement < _MOSTLY
 
 
 def _position(at: float) -> str:

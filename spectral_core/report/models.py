@@ -17,6 +17,7 @@ _HEADS = {
     "balanced_accuracy_unit_folds": "Full", "balanced_accuracy_bands": "Bands",
     "balanced_accuracy_off_band": "Off-band", "balanced_accuracy_blank": "Blanks",
     "balanced_accuracy_guards_left_out": "Without guards",
+    "balanced_accuracy_off_band_after": "Off-band, preprocessed before cropping",
     "balanced_accuracy_nuisance": "Nuisance scalars", "balanced_accuracy_random_folds": "Full, random folds",
     "p_association": "p",
 }  # fmt: skip

@@ -151,6 +151,30 @@ def test_equal_spectra_constant_channels_and_few_numbers_are_survived():
     assert same.verdict in {"no_signal", "inconclusive"}
     tiny = audit_classifier(np.eye(4, 3), [0, 0, 1, 1], axis=[1, 2, 3], axis_unit="nm", n_permutations=99, seed=0)
     assert codes(tiny.reasons) == {"too_few_units"}
+    for seed in range(4):
+        assert codes(judged(Recipe(units=(1, 1)), seed=seed).reasons) == {"too_few_units"}
+
+
+def test_too_few_permutations_for_alpha_are_said_to_be_missing_not_units():
+    report = judged(Recipe(units=(20, 20), band_effect=0.5, channels=80), n_permutations=99, alpha=0.005)
+    reason = next(reason for reason in report.reasons if reason.code == "underpowered")
+    assert "not settled, at least 100 more permutations are needed" in reason.message  # 1/200 is the largest p allowed
+    assert "Run at least 100 more permutations" in reason.message and "units would decide" not in reason.message
+    enough = judged(Recipe(units=(20, 20), band_effect=0.5, channels=80), n_permutations=199, alpha=0.005)
+    assert enough.verdict == "supported"
+    nothing = judged(Recipe(units=(20, 20), channels=80), n_permutations=99, alpha=0.005)
+    assert "not settled" not in nothing.checks[0].finding  # other labels did as well: that is an answer
+
+
+def test_a_model_at_chance_has_no_accuracy_that_could_come_from_elsewhere():
+    led = 0
+    for seed in range(6):
+        report = judged(Recipe(units=(20, 20), noise=0.005), seed=seed, n_permutations=99)
+        values = {check.code: check.values for check in report.checks}
+        lead, at_chance = values["band_sufficiency"]["full_minus_this"], values["association"]["p_adjusted"] > 0.05
+        led += at_chance and lead["estimate"] > 0.05 and lead["at_least"] > 0
+        assert not at_chance or "bands_insufficient" not in codes(report.caveats)
+    assert led  # chance makes such leads
 
 
 @pytest.mark.parametrize(
@@ -168,6 +192,7 @@ def test_equal_spectra_constant_channels_and_few_numbers_are_survived():
         ({"preprocess": "snvv"}, "unknown 'snvv'"),
         ({"n_permutations": 5}, "n_permutations: expected a number from 99"),
         ({"delta": 0.7}, "delta"),
+        ({"seed": None}, "seed: expected a number from 0"),
     ],
 )
 def test_bad_input_is_refused_with_its_place(change, message):

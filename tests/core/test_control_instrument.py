@@ -205,8 +205,14 @@ def test_the_message_names_size_unit_and_classes():
     assert told and float(told[1]) == pytest.approx(4.0, abs=0.3)
     assert "AUC 1.00, p = 0.005" in message
     check = next(check for check in report.checks if check.code == "instrument")
-    assert check.asked and check.values["axis_shift"]["auc"] > 0.99
+    assert check.asked and check.values["axis_shift"]["auc"] > 0.99 and check.values["axis_shift"]["explains"]
+    assert "explains" not in check.values["slope"]  # there is nothing to explain
     assert SIGNALS & {caveat.code for caveat in report.caveats} == {"shift_signal"}
+
+
+def test_of_classes_that_are_all_told_apart_the_two_farthest_are_named():
+    found = examined(Recipe(units=(12,) * 4, channels=150, offset=1.0), 0).by_name["offset"]
+    assert found.auc == 1.0 and found.classes == ("class 1", "class 4")
 
 
 def test_an_undeclared_peak_moves_gain_and_the_check_says_that_it_is_none():

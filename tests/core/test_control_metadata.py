@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -102,6 +103,27 @@ def test_units_taken_at_the_same_time_are_not_put_in_row_order():
     assert min(piece.p_adjusted for piece in found.values()) > 0.05
 
 
+def test_metadata_known_of_one_class_only_tell_nothing():
+    known = np.where(LABEL == "a", np.arange(60.0), np.nan)
+    assert examined(make_design(LABEL, acquired_at=known)) is None
+    assert examined(make_design(LABEL, batch=np.where(LABEL == "a", np.tile(["x", "y"], 30), ""))) is None
+
+
+def test_a_class_without_times_or_batches_is_left_out_and_chance_is_that_of_the_others():
+    label, alarms, sets = np.repeat(["a", "b", "c"], 20), {ORDER: 0, NEIGHBOURS: 0, "batch": 0}, 60
+    for seed in range(sets):
+        rng = np.random.default_rng(seed)
+        order = np.where(label == "c", np.nan, rng.permutation(60))
+        batch = np.where(label == "c", "", rng.choice(["x", "y"], 60))
+        found = examined(make_design(label, acquired_at=order, batch=batch), seed)
+        assert {name: piece.chance for name, piece in found.items()} == dict.fromkeys(alarms, 0.5)
+        for name, piece in found.items():
+            alarms[name] += piece.p <= 0.05
+    assert all(stats.binomtest(n, sets, 0.05, alternative="greater").pvalue > 1e-3 for n in alarms.values()), alarms
+    ordered = examined(make_design(label, acquired_at=np.where(label == "c", np.nan, np.arange(60.0))))
+    assert ordered[ORDER].statistic == 1.0 and ordered[ORDER].p_adjusted <= 0.01
+
+
 def test_without_association_false_alarms_keep_to_alpha():
     alarms, sets = 0, 100
     for seed in range(sets):
@@ -173,6 +195,7 @@ def test_times_are_read_as_seconds():
     stamps = np.array(["1970-01-01T00:00:03", "NaT"], dtype="datetime64[ns]")
     np.testing.assert_array_equal(acquisition_order(stamps, n=2), [3, np.nan])
     np.testing.assert_array_equal(acquisition_order([3, 1.5, float("nan")], n=3), [3, 1.5, np.nan])
+    np.testing.assert_array_equal(acquisition_order(["1970-01-01", float("nan"), pd.NA], n=3), [0, np.nan, np.nan])
     assert acquisition_order(["", None], n=2) is None and acquisition_order(None, n=2) is None
 
 

@@ -79,6 +79,13 @@ def test_units_of_one_time_stay_together_and_too_few_are_not_asked():
     assert examine_same_class(x, one_unit, SETTINGS) is None
 
 
+def test_a_class_whose_batches_nobody_stated_is_not_halved_by_batch():
+    x, label = np.random.default_rng(0).normal(size=(80, 30)), np.repeat(["a", "b"], 40)
+    batch = np.where(label == "a", np.tile(["x", "y"], 40), "")
+    found = examine_same_class(x, make_design(label, batch=batch), SETTINGS)
+    assert [half.class_name for half in found.by_class] == ["a"]
+
+
 def test_units_measured_in_both_batches_exchange_them_inside():
     report = audited(Recipe(units=(20, 20), replicates=2, batches=2, crossed=True, batch_offset=3.0, band_effect=0.3))
     halves = check(report, "same_class").values["halves_of_class"]["class 1"]

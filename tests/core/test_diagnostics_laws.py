@@ -98,6 +98,16 @@ def test_noise_levels_that_differ_between_spectra_lower_the_ratio_from_norms_onl
     assert [a.status for a in norms.assumptions if a.statement.startswith("distances spread")] == ["violated"]
 
 
+def test_a_gain_of_one_mean_spectrum_is_one_direction_and_is_not_denied():
+    rng, design = np.random.default_rng(7), two_classes(100)
+    peak = np.exp(-0.5 * ((np.arange(150) - 75) / 12) ** 2)
+    x = (1 + 0.3 * rng.normal(size=(100, 1))) * peak + 0.01 * rng.normal(size=(100, 150))
+    eigenvalues = participation_ratio(points := points_of(x, design))
+    norms = participation_ratio_norms(points, by_eigenvalues=eigenvalues)
+    assert eigenvalues.estimate < 1.5 and norms.estimate < 2
+    assert "A gain that differs between spectra of one mean is itself such a direction" in norms.reading
+
+
 @pytest.mark.parametrize("d", [3, 400])
 def test_the_thin_shell_of_white_noise_has_the_width_of_the_chi_distribution(d):
     """Standard deviation of ‖x‖ ≈ 1/√2 whatever the number of channels."""

@@ -126,6 +126,24 @@ def test_an_effect_outside_the_bands_draws_the_caveat(seed):
     assert low <= peak <= high
 
 
+def test_a_band_that_makes_nearly_all_variance_is_not_said_to_be_passed_over():
+    """Shuffled labels lie in such a band as well, so that p cannot be small."""
+    rng, axis, label = np.random.default_rng(0), np.linspace(1000, 2000, 200), np.repeat(["a", "b"], 30)
+    peaks = np.exp(-0.5 * ((axis - np.array([[1300], [1700]])) / np.array([[120], [80]])) ** 2)
+    open_ = 0
+    for seed in range(6):
+        heights = 1 + 0.05 * rng.normal(size=(60, 2)) + np.outer(label == "b", [0.3, 0.0])
+        x = heights * [0.3, 0.15] @ peaks + 0.0003 * rng.normal(size=(60, 200))
+        design = make_design(label)
+        labelings = np.column_stack([design.codes, permuted_codes(design, n=99, seed=seed)])
+        report = examine_relevance(x, axis, design, unit_folds(design, k=5, seed=seed), labelings,
+                                   bands={"b": (1100, 1500)}, blanks={}, alpha=0.05)  # fmt: skip
+        open_ += report.agreement["pattern"].p_labels > 0.05
+        assert report.agreement["pattern"].share > 0.8
+        assert not relevance_is_off_band(report, above_chance=True, alpha=0.05)
+    assert open_
+
+
 def test_without_bands_there_is_nothing_to_agree_with():
     for bands in ({}, {"all": (1000, 2000)}, {"elsewhere": (3000, 3100)}):
         report = examined(Recipe(units=(20, 20), channels=60), bands=bands, blanks={})

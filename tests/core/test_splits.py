@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import comb, factorial
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,3 +114,12 @@ def test_designs_that_make_no_sense_are_refused(labels, columns, found):
 def test_a_column_of_empty_texts_is_undeclared():
     design = make_design(["a", "b"], unit=["", ""], batch=["", ""])
     assert not design.unit_declared and not design.batch_declared
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA, pd.NaT])
+def test_what_is_missing_in_a_list_or_a_column_is_no_class_and_no_batch(missing):
+    batch = ["x", "y", missing, "y"]
+    for values in (batch, np.array(batch, dtype=object), pd.Series(batch, dtype=object)):
+        assert make_design(list("abab"), batch=values).batches == ("", "x", "y")
+        with pytest.raises(AuditError, match="labels: expected a class for every spectrum, found 1 of 4 empty"):
+            make_design(values)
