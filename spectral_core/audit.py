@@ -15,6 +15,7 @@ from spectral_core.caveats import explain_caveats
 from spectral_core.checks import list_checks
 from spectral_core.controls.blocks import Blocks, make_blocks
 from spectral_core.controls.instrument import Measured
+from spectral_core.copies import keep_copies_together
 from spectral_core.diagnosis import with_diagnostics
 from spectral_core.errors import AuditError
 from spectral_core.evidence import Settings
@@ -96,6 +97,7 @@ def audit_classifier(
     settings = make_settings(n_permutations, delta, alpha, n_folds, seed)
     x, positions = spectra_on_axis(X, axis)
     design = design_of_rows(x.shape[0], y, unit=unit, batch=batch, acquired_at=acquired_at)
+    design = keep_copies_together(design, x)
     places = AxisPlaces(canonical_axis_unit(axis_unit), dict(bands or {}), dict(blank or {}))
     models = contenders(estimator, settings)
     return audit_variants(x, positions, design, places, [parse_variant(preprocess)], settings, models=models)
@@ -130,6 +132,7 @@ def audit_study(
     columns = {name: dataset[name].values if getattr(study.samples, name) else None for name in ("unit", "batch")}
     design = make_design(dataset["label"].values, **columns, instrument=dataset["instrument"].values,
                          acquired_at=readable_times(dataset["acquired_at"].values))  # fmt: skip
+    design = keep_copies_together(design, x)
     places = AxisPlaces(study.reading.axis_unit, study.band_intervals(), study.blank_intervals())
     chains = [parse_variant(text) for text in study.variants]
     models: list[Contender] = []

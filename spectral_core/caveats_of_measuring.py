@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from spectral_core.controls.instrument import Distortion
-from spectral_core.controls.metadata import NEIGHBOURS, ORDER
+from spectral_core.controls.metadata import NEIGHBOURS, ONE_AFTER_THE_OTHER, ORDER
 from spectral_core.controls.same_class import Halves
 from spectral_core.messages import probability, reached
 from spectral_core.places import Places
 from spectral_core.verdict import Case
 
-_ONE_AFTER_THE_OTHER = 0.9  # AUC of the order from which the classes hardly overlap in time
 _BASELINE = ("offset", "slope")
 
 
@@ -27,6 +26,10 @@ def measuring_codes(case: Case, *, reasons: tuple[str, ...]) -> Iterator[str]:
         yield "metadata_signal"
     if case.design.batch_declared and "" in case.design.batches:
         yield "batch_unstated"
+    if case.design.copies:
+        yield "copied_spectra"
+    if case.evidence.instrument.normalised:
+        yield "normalised_beforehand"
     instrument, alpha = case.evidence.instrument, case.settings.alpha
     scalars = {"gain_signal": ("gain",), "shift_signal": ("axis shift",), "baseline_signal": _BASELINE}
     for code, names in {**scalars, "saturation_signal": ("saturation",)}.items():
@@ -92,7 +95,7 @@ def _order_signal(case: Case, places: Places) -> str:
         )
         return found
     else:
-        how = "one after the other" if order.statistic >= _ONE_AFTER_THE_OTHER else "at different times"
+        how = "one after the other" if order.statistic >= ONE_AFTER_THE_OTHER else "at different times"
         found = (
             f"The classes were measured {how}: the order of acquisition alone tells them with AUC "
             f"{order.statistic:.2f} ({probability(order.p_adjusted)})."
@@ -159,6 +162,25 @@ def _baseline_signal(case: Case, places: Places) -> str:
     )
 
 
+def _copied_spectra(case: Case, places: Places) -> str:
+    copies, codes = case.design.copies, case.design.codes
+    a, b = copies[0]
+    apart = sum(codes[a] != codes[b] for a, b in copies)
+    classes = f" {apart} of them stand under two classes." if apart else ""
+    return (
+        f"{len(copies)} spectra are exact copies of another under another unit name (rows {a + 1} and {b + 1}, for "
+        f"one).{classes} Copies of one class are kept together as one unit. Correct the sample sheet or leave them out."
+    )
+
+
+def _normalised_beforehand(case: Case, places: Places) -> str:
+    return (
+        f"All spectra have the same {case.evidence.instrument.normalised}: they were normalised before the audit saw "
+        "them, which writes what the bands hold into every other channel. Blanks therefore convict nobody here, and "
+        "off-band signals mean little. Hand in spectra as measured and name the normalisation as a variant."
+    )
+
+
 def _saturation_signal(case: Case, places: Places) -> str:
     found = case.evidence.instrument.by_name["saturation"]
     (low, high), (less, more) = sorted(found.means), _ascending(found)
@@ -186,4 +208,6 @@ MEASURING_SENTENCES: Mapping[str, Callable[[Case, Places], str]] = {
     "shift_signal": _shift_signal,
     "baseline_signal": _baseline_signal,
     "saturation_signal": _saturation_signal,
+    "copied_spectra": _copied_spectra,
+    "normalised_beforehand": _normalised_beforehand,
 }

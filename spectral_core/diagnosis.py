@@ -11,15 +11,17 @@ import numpy.typing as npt
 from spectral_core.audit_input import design_of_rows, spectra_on_axis
 from spectral_core.audit_report import AuditReport
 from spectral_core.controls.blocks import Blocks
+from spectral_core.copies import keep_copies_together
 from spectral_core.places import AxisPlaces
 from spectral_core.preprocessing import parse_variant
 from spectral_core.regions import Intervals
-from spectral_core.splits import Codes, Design, permuted_codes
+from spectral_core.splits import Codes, Design, count_permutations, permuted_codes
 
 if TYPE_CHECKING:
     from spectral_core.diagnostics import DiagnosticsReport
 
 _PERMUTATIONS = 199  # behind each band: descriptive numbers need no more
+_FEWEST_INSIDE = 400.0  # relabelings inside batches, as the audit asks at alpha = 0.05
 
 
 def diagnose(
@@ -64,7 +66,7 @@ def diagnose(
     from spectral_core.diagnostics import examine_diagnostics
 
     x, positions = spectra_on_axis(X, axis)
-    design = design_of_rows(x.shape[0], y, unit=unit, batch=batch)
+    design = keep_copies_together(design_of_rows(x.shape[0], y, unit=unit, batch=batch), x)
     matrix, left = parse_variant(preprocess).apply(x, positions)
     return examine_diagnostics(
         matrix, left, design, _labelings(design, seed), bands=bands or {}, blanks=blank or {}, seed=seed
@@ -97,4 +99,6 @@ def with_diagnostics(
 
 
 def _labelings(design: Design, seed: int) -> Codes:
-    return np.column_stack([design.codes, permuted_codes(design, n=_PERMUTATIONS, seed=seed)])
+    """Labels move inside batches where those admit enough relabelings: else a batch would look like a class."""
+    inside = design.batch_declared and count_permutations(design, within_batch=True) >= _FEWEST_INSIDE
+    return np.column_stack([design.codes, permuted_codes(design, n=_PERMUTATIONS, seed=seed, within_batch=inside)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from spectral_core.controls.batch import fewest_permutations
+from spectral_core.controls.metadata import ORDER
 from spectral_core.messages import Message, association, best_scalars, bounds, probability, reached
 from spectral_core.places import Places
 from spectral_core.splits import count_permutations
@@ -107,6 +108,13 @@ def _too_few_units(case: Case, places: Places) -> str:
 
 
 def _class_aliased_with_batch(case: Case, places: Places) -> str:
+    told = (case.evidence.metadata or {}).get(ORDER)
+    if not case.batch_is_aliased and told is not None:
+        return (
+            "The classes were measured one after the other: the time of acquisition alone ranks them with AUC "
+            f"{told.statistic:.2f}, and whatever drifted with it separates them as well. "
+            "Measure the classes in random order."
+        )
     batch = case.evidence.batch
     found = f"Cramér's V {batch.cramers_v:.2f}, {batch.admissible:.3g} permutations inside batches" if batch else ""
     return (

@@ -30,7 +30,8 @@ class Design:
 
     `unit` codes what is independent (every spectrum its own unit where none was declared); `batch` codes
     sessions or instruments (one batch where none was declared). `order` grows with the time of acquisition (NaN
-    where not stated, None where never) and `instrument` codes the instrument (−1 where not stated).
+    where not stated, None where never) and `instrument` codes the instrument (−1 where not stated). `copies` are
+    pairs of rows with the same spectrum that were declared as two units (see copies.py).
     """
 
     codes: Codes
@@ -41,6 +42,7 @@ class Design:
     unit_declared: bool
     order: npt.NDArray[np.float64] | None = None
     instrument: Codes | None = None
+    copies: tuple[tuple[int, int], ...] = ()
 
     @property
     def n(self) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from spectral_core.controls.blocks import make_blocks
+from spectral_core.copies import keep_copies_together
 from spectral_core.estimators import OutOfFold
 from spectral_core.models import parse_model
 from spectral_core.preprocessing import parse_variant
@@ -21,9 +22,9 @@ REGIONS = ("bands", "off_band", "blank")  # the same for every variant, so that 
 
 
 def design_of(study: Study, spectra: xr.Dataset) -> Design:
-    """Read classes and, where the study declares them, units and batches off archived spectra."""
+    """Read classes and, where the study declares them, units and batches off spectra as archived."""
     declared = {role: spectra[role].values for role in ("unit", "batch") if getattr(study.samples, role)}
-    return make_design(spectra["label"].values, **declared)
+    return keep_copies_together(make_design(spectra["label"].values, **declared), spectra["intensity"].values)
 
 
 def train_models(study: Study, measured: xr.Dataset, variant: xr.Dataset, *, chain: str) -> Iterator[TrainedModel]:
@@ -43,7 +44,7 @@ def train_models(study: Study, measured: xr.Dataset, variant: xr.Dataset, *, cha
     for text in study.models:
         yield train(
             full[0],
-            design_of(study, variant),
+            design_of(study, measured),
             model=parse_model(text),
             variant=chain,
             regions={name: blocks.by_name[name].matrix for name in REGIONS if name in blocks.by_name},

@@ -9,7 +9,7 @@ from math import ceil
 from spectral_core.controls.batch import BatchEvidence, fewest_permutations
 from spectral_core.controls.instrument import InstrumentEvidence
 from spectral_core.controls.leakage import LeakageEvidence
-from spectral_core.controls.metadata import Told
+from spectral_core.controls.metadata import ONE_AFTER_THE_OTHER, ORDER, Told
 from spectral_core.controls.same_class import SameClassEvidence
 from spectral_core.evidence import Answer, Settings
 from spectral_core.inference import Estimate
@@ -76,6 +76,23 @@ class Case:
         """Whether a block is non-inferior to the whole spectrum within delta."""
         return self.evidence.differences[f"full − {name}"].at_most <= self.settings.delta
 
+    def as_good_as_full(self, name: str) -> bool:
+        """Whether a block is non-inferior, or, in few units, loses nothing and surely holds half of the gain.
+
+        Fewer than about 60 units cannot show non-inferiority within 0.05, however alike both are.
+        """
+        lost, gain = self.evidence.differences[f"full − {name}"], self.full.accuracy.value - self.chance
+        sure = self.evidence.answers[name].accuracy.at_least - self.chance
+        return self.no_worse_than_full(name) or (lost.value <= 0 and sure > gain / 2)
+
+    @property
+    def one_after_the_other(self) -> bool:
+        """Whether the classes hardly overlap in time: what drifted with it looks like the class."""
+        told = (self.evidence.metadata or {}).get(ORDER)
+        return (
+            told is not None and told.p_adjusted <= self.settings.alpha and told.statistic >= ONE_AFTER_THE_OTHER
+        )  # fmt: skip
+
     @property
     def batch_is_crossed(self) -> bool:
         """Whether class and batch can be told apart."""
@@ -123,10 +140,12 @@ def artefact_codes(case: Case) -> Iterator[str]:
         yield "replicate_leakage"
     if case.batch_is_crossed and case.above_chance and _batch_explains(case):
         yield "batch_confounded"
-    if case.above_chance and case.associated("blank") and case.no_worse_than_full("blank"):
+    if not case.above_chance or case.evidence.instrument.normalised:
+        return  # nothing to explain, or a normalisation has written the bands into the blanks
+    if case.associated("blank") and case.as_good_as_full("blank"):
         yield "blank_sufficient"
     on_blanks = case.evidence.nuisance_on == "the blanks"
-    if case.above_chance and on_blanks and case.associated("nuisance") and case.no_worse_than_full("nuisance"):
+    if on_blanks and case.associated("nuisance") and case.as_good_as_full("nuisance"):
         yield "nuisance_sufficient"
 
 
@@ -201,6 +220,8 @@ def _supported_or_inconclusive(case: Case) -> Judgement:
         codes.append("unit_undeclared")
     if "bands" not in case.evidence.answers or "off_band" not in case.evidence.answers:
         codes.append("bands_undeclared")
+    if case.one_after_the_other:
+        codes.append("class_aliased_with_batch")
     open_questions = tuple(_open_questions(case))
     if open_questions:
         return Judgement("inconclusive", (*codes, "underpowered"), units_needed(case, open_questions))

@@ -24,7 +24,7 @@ def train_on_variant(study: Study, variant: VariantReference, parent: RunReferen
         For each model and variant its MLflow run and metrics.
     """
     measured, spectra = open_archive(study.archive).open(variant.snapshot), open_variant(variant).load()
-    told, about = Progress(f"training on {variant.chain}"), _about(study, spectra)
+    told, about = Progress(f"training on {variant.chain}"), _about(study, measured, spectra)
     rows: list[dict[str, Any]] = []
     for result in train_models(study, measured, spectra, chain=variant.chain):
         run = log_model_run(parent, result, **about)
@@ -35,8 +35,8 @@ def train_on_variant(study: Study, variant: VariantReference, parent: RunReferen
     return rows
 
 
-def _about(study: Study, spectra: Any) -> dict[str, Any]:
+def _about(study: Study, measured: Any, spectra: Any) -> dict[str, Any]:
     return {
-        "design": design_of(study, spectra), "spectrum_ids": list(spectra["spectrum_id"].values),
+        "design": design_of(study, measured), "spectrum_ids": list(spectra["spectrum_id"].values),
         "axis": spectra["axis"].values, "axis_unit": study.reading.axis_unit, "seed": study.audit.seed,
     }  # fmt: skip

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import scipy.sparse
 
 from spectral_core.controls.distortion import Distortions, derivative, estimate_distortions, position
+from spectral_core.controls.normalised import normalised_by
 from spectral_core.controls.ranks import comparable, macro_auc, pair_aucs
 from spectral_core.controls.saturation import saturated_share
 from spectral_core.evidence import Settings
@@ -46,11 +47,13 @@ class InstrumentEvidence:
     """Scalars by name: gain, axis shift, offset, slope, saturation; and why any but the last is missing.
 
     Gain is relative to the mean spectrum; the shift in axis units; offset in intensity units, slope in
-    intensity units over the whole axis; saturation the share of channels at a ceiling.
+    intensity units over the whole axis; saturation the share of channels at a ceiling. `normalised` names what
+    all spectra have alike because they were normalised beforehand ("" if they were not).
     """
 
     by_name: dict[str, Distortion]
     why_not: str
+    normalised: str = ""
 
     def differs(self, name: str, alpha: float) -> bool:
         """Whether the classes differ in a scalar, and it is the scalar that makes them differ off-band."""
@@ -87,7 +90,7 @@ def examine_instrument(
     n_classes, drawn = len(design.classes), labelings[:, : 1 + _MOST]
     aucs = {name: pair_aucs(values, drawn, n_classes) for name, values in varying.items()}
     if not aucs:
-        return InstrumentEvidence({}, estimated.why_not)
+        return InstrumentEvidence({}, estimated.why_not, normalised_by(x, regions.axis))
     macro = np.stack([macro_auc(of_pairs) for of_pairs in aucs.values()])
     statistics = comparable(macro)
     adjusted = step_down_max_t(statistics[:, 0], statistics[:, 1:])
@@ -105,7 +108,7 @@ def examine_instrument(
         found[name] = Distortion(
             float(statistic), float(p), (design.classes[a], design.classes[b]), max(auc, 1 - auc), means, bool(told)
         )  # fmt: skip
-    return InstrumentEvidence(found, estimated.why_not)
+    return InstrumentEvidence(found, estimated.why_not, normalised_by(x, regions.axis))
 
 
 def _explains(

@@ -19,6 +19,7 @@ from spectral_core.splits import Codes, Design, permuted_codes, unit_folds
 
 Floats = npt.NDArray[np.float64]
 ORDER, NEIGHBOURS = "order of acquisition", "neighbours in time"
+ONE_AFTER_THE_OTHER = 0.9  # AUC of the order from which the classes hardly overlap in time
 _REACH = 2  # neighbours on either side
 _MOST = 999  # permutations: for caveats only
 _WIDEST = 256  # labelings handled together

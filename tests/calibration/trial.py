@@ -43,6 +43,7 @@ class Study:
     replicates_as_units: bool = False
     permutations: int = 199
     pools_noise: bool = False  # judge a model that classifies the noise level of a spectrum
+    in_order: bool = False  # the time of each spectrum is known, and the classes follow one another
     maps: bool = False  # maps of relevance support a verdict and do not decide it: they take most of the time
 
 
@@ -92,7 +93,9 @@ def report_on(study: Study, data: Simulated, seed: int) -> AuditReport:
     """Audit spectra under what the study declares."""
     unit = np.arange(data.unit.size) if study.replicates_as_units else data.unit
     batch = data.batch if study.recipe.batches > 1 else None
-    design = make_design(data.label, unit=unit if study.unit_declared else None, batch=batch)
+    times = np.datetime64("2026-01-01T08:00") + np.arange(data.unit.size) * np.timedelta64(1, "m")
+    design = make_design(data.label, unit=unit if study.unit_declared else None, batch=batch,
+                         acquired_at=times.astype(str) if study.in_order else None)  # fmt: skip
     settings = Settings(study.permutations, 0.05, 0.05, 3 if study.pools_noise else 5, seed, maps=study.maps)
     places = AxisPlaces("cm-1", dict(study.bands), dict(study.blank))
     chains = [parse_variant(text) for text in study.variants]
