@@ -31,7 +31,7 @@ lint: $(STAMP) ## ruff and mypy
 	$(PYTHON) -m mypy
 
 bench: $(STAMP) ## side-by-side timings
-	$(PYTEST) tests/benchmarks -m benchmark --timeout=0 -s
+	$(PYTEST) tests/benchmarks tests/flows/test_serve.py -m benchmark --timeout=0 -s
 
 calibrate: $(STAMP) ## hundreds of seeds per check: error rates, coverage (long)
 	$(PYTEST) tests/calibration -m calibration --timeout=0

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from flows.options import FailUnless, Json, StudyFile, Verbose
+from flows.schedule import NIGHTLY, SCAN_MINUTES, TIMEZONE, Schedule, checked_schedule
 from flows.terminal import FAILURE, Terminal
 
 app = typer.Typer(
@@ -108,6 +109,28 @@ def experiments(
 
         plan = planned(out, quick=quick, only=only)
         answer_experiments(terminal, plan, run_experiments(terminal, plan))
+
+
+@app.command(epilog='Example: offband serve study.toml --nightly "30 2 * * *" --timezone Europe/Zurich')
+def serve(
+    study: StudyFile,
+    scan_minutes: Annotated[float, typer.Option(help="Minutes between two scans of the inbox.")] = SCAN_MINUTES,
+    nightly: Annotated[str, typer.Option(help="Cron line of the whole pipeline with its audit.")] = NIGHTLY,
+    timezone: Annotated[str, typer.Option(help="Time zone of the cron line, an IANA name.")] = TIMEZONE,
+    prefect_port: Annotated[int, typer.Option(help="Port of Prefect, unless PREFECT_API_URL names one.")] = 4200,
+    mlflow_port: Annotated[int, typer.Option(help="Port of MLflow, unless the study names a server.")] = 5000,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Watch and scan the inbox and run the pipeline every night, until Ctrl-C or SIGTERM; on this machine only."""
+    with Terminal(as_json=as_json, verbose=verbose) as terminal:
+        from flows.running import checked_study
+        from flows.serve import serve_study
+
+        plan = checked_study(study)
+        schedule = Schedule(str(study.resolve()), plan.name, scan_minutes, nightly, timezone)
+        checked_schedule(schedule)
+        serve_study(terminal, plan, schedule, prefect_port=prefect_port, mlflow_port=mlflow_port)
 
 
 @app.command(epilog="Example: offband verify archive --inbox inbox")

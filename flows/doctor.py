@@ -20,7 +20,7 @@ from tasks.environment import TELEMETRY_OFF
 
 PACKAGES = (
     "offband", "prefect", "fastapi", "starlette", "mlflow", "dask", "distributed", "xarray", "zarr",
-    "icechunk", "numpy", "scipy", "scikit-learn", "skops", "chemotools", "pybaselines", "jcamp",
+    "sqlalchemy", "icechunk", "numpy", "scipy", "scikit-learn", "skops", "chemotools", "pybaselines", "jcamp",
 )  # fmt: skip
 LITTLE_DISK = 2 * 2**30
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306}
@@ -82,6 +82,10 @@ def known_failures(versions: dict[str, str]) -> Iterator[Finding]:
     if Version(prefect).release[:2] == (3, 8) and Version(fastapi) >= Version("0.151"):
         found = f"prefect {prefect} with fastapi {fastapi}: the server refuses deployments, or does not start"
         yield _wrong("prefect with fastapi", found, 'pip install "fastapi>=0.139,<0.151"')
+    sqlalchemy = versions.get("sqlalchemy", "0")
+    if Version(prefect).release[:2] == (3, 8) and Version(sqlalchemy) >= Version("2.1"):
+        found = f"prefect {prefect} with sqlalchemy {sqlalchemy}: schedules never become runs"
+        yield _wrong("prefect with sqlalchemy", found, 'pip install "sqlalchemy>=2.0,<2.1"')
 
 
 def telemetry() -> Finding:

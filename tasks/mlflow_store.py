@@ -17,8 +17,10 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
+from filelock import FileLock
 from sklearn.pipeline import Pipeline
 
 from spectral_core.errors import OffbandError
@@ -27,7 +29,8 @@ from tasks.environment import TELEMETRY_OFF
 
 # a user who sets one of these keeps that value
 _DEFAULTS = {
-    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    # what MLflow logs as an error is raised as well, and told in one sentence
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",
     # with MLflow's own 7 retries of 120 s each an absent server costs minutes
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
@@ -62,6 +65,7 @@ def connect(uri: str) -> Any:
     """Give the client of a tracking server or database; the folder of an sqlite file is made."""
     if (folder := _sqlite_folder(uri)) is not None:
         folder.mkdir(parents=True, exist_ok=True)
+        _make_database(folder / uri.rsplit("/", 1)[1])
     return import_mlflow().MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
@@ -129,10 +133,15 @@ def reaching(uri: str) -> Iterator[None]:
         OffbandError: In place of it.
     """
     refusal = import_mlflow().exceptions.MlflowException
+    from sqlalchemy.exc import SQLAlchemyError  # comes with MLflow, which lets it through where it makes a database
+
     try:
         yield
-    except (refusal, OSError) as error:
+    except (refusal, OSError, SQLAlchemyError) as error:
         said = _without_password(" ".join(str(error).split()))[:300]
+        if re.search(r"disk is full|space left|[Qq]uota", str(error)):
+            raise OffbandError(f"tracking.uri {_without_password(uri)}", "room on its disk", "none",
+                               "Free space and try again; the run that was being logged is not complete.") from error  # fmt: skip
         raise OffbandError(f"tracking.uri {_without_password(uri)}",
                            "an MLflow tracking server or database that answers", said,
                            "Start it, correct tracking.uri, or leave it out for a local file.") from error  # fmt: skip
@@ -146,6 +155,19 @@ def failed_unless_done(run: RunReference) -> Iterator[None]:
     except BaseException:
         end_run(run, "FAILED")
         raise
+
+
+def _make_database(file: Path) -> None:
+    """Make an sqlite file of MLflow aside and rename it: half made, say on a full disk, none would ever open again."""
+    with FileLock(file.with_name(f".{file.name}.lock")):
+        if not file.exists():
+            for leftover in file.parent.glob(f".{file.name}.*.part*"):
+                leftover.unlink()
+            # a name of its own each time: MLflow keeps the connection to a name that it knows
+            aside = file.with_name(f".{file.name}.{uuid4().hex[:8]}.part")
+            made = f"sqlite:///{aside}"
+            import_mlflow().MlflowClient(tracking_uri=made, registry_uri=made).search_experiments(max_results=1)
+            aside.rename(file)
 
 
 def _sqlite_folder(uri: str) -> Path | None:

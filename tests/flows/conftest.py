@@ -70,7 +70,7 @@ def offband() -> Callable[..., Answer]:
     return run
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write_study() -> Callable[..., Path]:
     """Write a small study into a folder; see `_write_study`."""
     return _write_study

@@ -35,12 +35,14 @@ def test_deploy_all_and_automation_ls_work_against_a_running_server(prefect_api:
     _prefect("automation", "ls", api=prefect_api)
 
     deployed = _deployments(prefect_api)
-    assert set(deployed) == {"inbox", "nightly"}
-    for deployment in deployed.values():
+    for name in ("inbox", "watched", "nightly"):
+        deployment, scheduled = deployed[name], name != "watched"
         assert deployment["parameters"]["study"] == "demo/study.toml"
-        assert deployment["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
+        # a scan that is dropped is made up for by the next; an event is not
+        strategy = "CANCEL_NEW" if scheduled else "ENQUEUE"
+        assert deployment["concurrency_options"]["collision_strategy"] == strategy
         assert deployment["global_concurrency_limit"]["limit"] == 1
-        assert [schedule["active"] for schedule in deployment["schedules"]] == [True]
+        assert [schedule["active"] for schedule in deployment["schedules"]] == [True] * scheduled
         (pull,) = deployment["pull_steps"]
         assert pull["prefect.deployments.steps.set_working_directory"]["directory"] == str(ROOT)
 
