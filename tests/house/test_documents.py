@@ -40,7 +40,8 @@ CAVEATS = {
     "off_band_signal", "blank_signal", "nuisance_signal", "bands_insufficient", "preprocessing_carried",
     "batch_predictable", "relevance_off_band", "capacity_saturated", "accuracy_optimistic",
     "variant_dependent", "blank_undeclared", "same_class_separable", "order_signal", "metadata_signal",
-    "batch_unstated", "copied_spectra", "normalised_beforehand", "gain_signal", "shift_signal", "baseline_signal", "saturation_signal",
+    "batch_unstated", "copied_spectra", "normalised_beforehand", "gain_signal", "shift_signal",
+    "baseline_signal", "saturation_signal",
 }  # fmt: skip
 NOT_COMPUTED_YET: set[str] = set()
 
