@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import errno
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 class OffbandError(Exception):
@@ -49,6 +54,24 @@ class ArchiveError(OffbandError):
 
 class AuditError(OffbandError):
     """Data or settings that the audit cannot judge."""
+
+
+@contextmanager
+def room_for(what: str, place: Path) -> Iterator[None]:
+    """Tell a disk that is full, over its quota or read-only, or a missing permission, in one sentence.
+
+    Other errors of the system stay what they are: some pass, and are tried again.
+
+    Raises:
+        ArchiveError: In place of such an error.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        remedy = "Free space or give permission, and try again; nothing half-written is ever used."
+        raise ArchiveError(str(place), f"room for {what}", error.strerror or str(error), remedy) from None
 
 
 def offenders(items: Sequence[object], *, most: int = 3) -> str:

@@ -13,7 +13,7 @@ class IngestReport:
     `new`, `already_archived` and `duplicates` (the bytes of another file) count files; `quarantined` lists
     (file, reason); `waiting` names files that changed while they were read, for the next run; `relabelled`
     counts archived spectra whose metadata the sample sheet corrected; `spectra` counts those added, and
-    `spectra_in_archive` all in `snapshot`.
+    `spectra_in_archive` all in `snapshot`; `moved` counts files that left the inbox.
     """
 
     new: int
@@ -25,6 +25,7 @@ class IngestReport:
     spectra: int
     spectra_in_archive: int
     snapshot: str
+    moved: int = 0
 
     def __str__(self) -> str:
         further = {
@@ -32,6 +33,7 @@ class IngestReport:
             "quarantined": len(self.quarantined),
             "still being written": len(self.waiting),
             "relabelled": self.relabelled,
+            "moved": self.moved,
         }
         parts = [f"{self.new} new", f"{self.already_archived} already archived"]
         return ", ".join(parts + [f"{count} {what}" for what, count in further.items() if count])

@@ -16,12 +16,12 @@ from functools import cached_property
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
-import numpy as np
 import xarray as xr
 
 from spectral_core.errors import ReadError, SheetError, offenders
 from spectral_core.readers.columns import column_name
 from spectral_core.readers.text import decode_text
+from spectral_core.spectra import text_variable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -159,34 +159,46 @@ def join_samples(table: SampleTable, dataset: xr.Dataset) -> xr.Dataset:
         A copy with the columns; all texts, "" where not stated.
 
     Raises:
+        SheetError: As `sample_columns` does.
+    """
+    own = {str(name): list(c.values) for name, c in dataset.coords.items() if c.dims == ("sample",)}
+    columns = sample_columns(table, own)
+    return dataset.assign_coords({name: text_variable(texts) for name, texts in columns.items()})
+
+
+def sample_columns(table: SampleTable, own: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Give the columns that `join_samples` fills.
+
+    Args:
+        table: What `load_samples` gave.
+        own: Columns of n texts that the spectra have, `source` among them.
+
+    Raises:
         SheetError: A spectrum has no row, a file name does not match the pattern, a file lacks a column of
             its own, a label is empty, or a time of acquisition is not ISO 8601.
     """
-    n = dataset.sizes["sample"]
-    sources = [str(source) for source in dataset["source"].values]
+    sources = [str(source) for source in own["source"]]
     samples = table.samples
     if samples.sheet is None and samples.pattern is None:
-        rows = _own_rows(dataset, samples, sources)
+        rows = _own_rows(own, samples, sources)
     else:
-        spectra = [str(s) for s in dataset[SPECTRUM].values] if SPECTRUM in dataset.coords else [""] * n
+        spectra = [str(s) for s in own.get(SPECTRUM, [""] * len(sources))]
         found = {key: metadata_for(table, *key) for key in dict.fromkeys(zip(sources, spectra, strict=True))}
         rows = [found[key] for key in zip(sources, spectra, strict=True)]
     wanted = {role: [row[name] for row in rows] for role, name in samples.roles().items()}
     further = {column_name(name): [row[name] for row in rows] for name in samples.columns}
     # a role wins over a further column of the same name
-    filled = {**further, **wanted}
-    return dataset.assign_coords({k: ("sample", np.array(v, dtype=object)) for k, v in filled.items()})
+    return {**further, **wanted}
 
 
-def _own_rows(dataset: xr.Dataset, samples: Samples, sources: Sequence[str]) -> list[Metadata]:
-    own = {name: column_name(name) for name in samples.wanted()}
-    coordinates = [str(name) for name, c in dataset.coords.items() if c.dims == ("sample",)]
-    missing = [name for name, stored in own.items() if stored not in coordinates]
+def _own_rows(own: Mapping[str, Sequence[str]], samples: Samples, sources: Sequence[str]) -> list[Metadata]:
+    wanted = {name: column_name(name) for name in samples.wanted()}
+    missing = [name for name, stored in wanted.items() if stored not in own]
     if missing:
         expected = f"the columns {offenders(missing)} in the file"
-        raise SheetError(sources[0] if sources else "spectra", expected, f"columns {coordinates}",
+        raise SheetError(sources[0] if sources else "spectra", expected, f"columns {list(own)}",
                          "Name a sample sheet or a pattern in the study.")  # fmt: skip
-    columns = {name: [str(v).strip() for v in dataset[stored].values] for name, stored in own.items()}
+    columns = {name: [str(v).strip() for v in own[stored]] for name, stored in wanted.items()}
     rows = [{name: column[i] for name, column in columns.items()} for i in range(len(sources))]
     return [_checked(row, samples, f"{sources[i]}, spectrum {i + 1}") for i, row in enumerate(rows)]
 

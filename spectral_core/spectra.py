@@ -66,6 +66,29 @@ def make_spectra(
     Raises:
         SpectraError: The numbers break the contract; the message names row and channel.
     """
+    values, positions = as_stored(intensity, axis, where=where)
+    n = values.shape[0]
+    columns = {name: [""] * n for name in METADATA} | {k: list(v) for k, v in (metadata or {}).items()}
+    coords: dict[str, Any] = {"axis": ("channel", positions, {"units": canonical_axis_unit(axis_unit)})}
+    for name, column in columns.items():
+        if len(column) != n:
+            raise SpectraError(f"{where}, column {name}", f"{n} values", f"{len(column)}", "Give one a spectrum.")
+        coords[name] = text_variable([str(v) for v in column])
+    dataset = xr.Dataset(
+        {"intensity": (("sample", "channel"), values, {"units": intensity_unit})},
+        coords=coords,
+    )
+    return validate_spectra(dataset, where=where)
+
+
+def as_stored(
+    intensity: npt.ArrayLike, axis: npt.ArrayLike, *, where: str
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
+    """Give n × d intensities as float32 and d positions, both turned round if the axis decreases.
+
+    Raises:
+        SpectraError: An intensity is too large for float32.
+    """
     values = np.atleast_2d(np.asarray(intensity, dtype=np.float64))
     positions = np.asarray(axis, dtype=np.float64)
     if positions.ndim == 1 and positions.size > 1 and positions[0] > positions[-1]:
@@ -74,18 +97,12 @@ def make_spectra(
     if np.isfinite(values).all() and np.abs(values).max(initial=0) > largest:
         raise SpectraError(where, f"intensities below {largest:.1e} (float32)", f"{np.abs(values).max():.3g}",
                            "Rescale the spectra before storing them.")  # fmt: skip
-    n = values.shape[0]
-    columns = {name: [""] * n for name in METADATA} | {k: list(v) for k, v in (metadata or {}).items()}
-    coords: dict[str, Any] = {"axis": ("channel", positions, {"units": canonical_axis_unit(axis_unit)})}
-    for name, column in columns.items():
-        if len(column) != n:
-            raise SpectraError(f"{where}, column {name}", f"{n} values", f"{len(column)}", "Give one a spectrum.")
-        coords[name] = ("sample", np.array([str(v) for v in column], dtype=object))
-    dataset = xr.Dataset(
-        {"intensity": (("sample", "channel"), values.astype(np.float32), {"units": intensity_unit})},
-        coords=coords,
-    )
-    return validate_spectra(dataset, where=where)
+    return values.astype(np.float32), positions
+
+
+def text_variable(texts: Sequence[str]) -> xr.Variable:
+    """Make a metadata column; without a round trip through pandas, which takes longer than parsing a small file."""
+    return xr.Variable("sample", np.array(texts, dtype=object), fastpath=True)
 
 
 def validate_spectra(dataset: xr.Dataset, *, where: str) -> xr.Dataset:
@@ -95,15 +112,17 @@ def validate_spectra(dataset: xr.Dataset, *, where: str) -> xr.Dataset:
         SpectraError: A variable is missing or has other dims; the axis is not strictly increasing or not
             finite; an intensity is NaN or infinite (row and channel are named).
     """
-    if "intensity" not in dataset or dataset["intensity"].dims != ("sample", "channel"):
+    # .variables, since making a DataArray of each takes as long as parsing a small file
+    if "intensity" not in dataset or dataset.variables["intensity"].dims != ("sample", "channel"):
         raise SpectraError(where, "a variable intensity[sample, channel]", f"variables {list(dataset.data_vars)}",
                            "Write the dataset with spectral_core.spectra.make_spectra.")  # fmt: skip
     missing = [name for name in ("axis", *METADATA) if name not in dataset.coords]
     if missing:
         raise SpectraError(where, "the coordinates of the Spectra contract", f"no {offenders(missing)}",
                            "Write the dataset with spectral_core.spectra.make_spectra.")  # fmt: skip
-    check_axis(np.asarray(dataset["axis"].values), where=where)
-    check_finite(np.asarray(dataset["intensity"].values), np.asarray(dataset["axis"].values), where=where)
+    axis = np.asarray(dataset.variables["axis"].values)
+    check_axis(axis, where=where)
+    check_finite(np.asarray(dataset.variables["intensity"].values), axis, where=where)
     return dataset
 
 

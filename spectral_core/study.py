@@ -7,7 +7,7 @@ import json
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -81,6 +81,31 @@ class Reading(_Part):
     intensity_unit: str = ""
 
 
+class Quality(_Part):
+    """What is asked of a spectrum before it is archived; without a limit it is only measured and noted.
+
+    `axis` "interpolate" takes files of another axis onto the archive's, where every channel of the archive has one
+    of the file within `axis_tolerance`, in axis units.
+    """
+
+    axis: Literal["exact", "interpolate"] = "exact"
+    axis_tolerance: float | None = Field(default=None, gt=0)
+    ceiling: float | None = None
+    most_saturated: float | None = Field(default=None, ge=0, lt=1)
+    most_spikes: int | None = Field(default=None, ge=0)
+    most_dead: float | None = Field(default=None, ge=0, lt=1)
+    most_negative: float | None = Field(default=None, ge=0, lt=1)
+    least_signal_to_noise: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _interpolates_within_a_tolerance(self) -> Self:
+        if (self.axis == "interpolate") != (self.axis_tolerance is not None):
+            found = "no axis_tolerance" if self.axis_tolerance is None else f"axis_tolerance {self.axis_tolerance:g}"
+            expected = 'axis_tolerance exactly where axis is "interpolate"'
+            raise ValueError(f"{expected}, found axis {self.axis!r} and {found}")
+        return self
+
+
 class Band(_Part):
     """An interval where the chemistry that separates the classes absorbs or emits."""
 
@@ -131,8 +156,11 @@ class Study(_Part):
     inbox: Path
     archive: Path
     results: Path
+    inbox_after: Literal["leave"] | Path = "leave"
+    inbox_after_refusal: Literal["leave"] | Path = "leave"
     samples: Samples
     reading: Reading
+    quality: Quality = Quality()
     bands: dict[str, Band] = {}
     blanks: dict[str, Blank] = {}
     variants: tuple[str, ...] = ("raw",)
@@ -163,6 +191,11 @@ class Study(_Part):
                 parse(text)
         return self
 
+    def destinations(self) -> dict[str, Path]:
+        """Map `inbox_after` and `inbox_after_refusal` to their folders, where files are moved at all."""
+        kept = {"inbox_after": self.inbox_after, "inbox_after_refusal": self.inbox_after_refusal}
+        return {key: folder for key, folder in kept.items() if isinstance(folder, Path)}
+
     @property
     def tracking_uri(self) -> str:
         """The MLflow tracking URI, absolute."""
@@ -183,8 +216,8 @@ class Study(_Part):
 
     def digest(self) -> str:
         """Short hash of what decides the result: everything but the places where things are kept."""
-        places = {"inbox", "archive", "results", "tracking", "compute"}
-        content = self.model_dump(mode="json", exclude=places)
+        places = {"inbox", "archive", "results", "tracking", "compute", "inbox_after", "inbox_after_refusal"}
+        content = self.model_dump(mode="json", exclude=places | ({"quality"} if self.quality == Quality() else set()))
         content["samples"].pop("sheet", None)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -220,7 +253,8 @@ def study_from(content: dict[str, Any], *, where: Path) -> Study:
     samples = study.samples
     if samples.sheet is not None:
         samples = samples.model_copy(update={"sheet": base / samples.sheet})
-    places = {name: base / getattr(study, name) for name in ("inbox", "archive", "results")}
+    names = ("inbox", "archive", "results", "inbox_after", "inbox_after_refusal")
+    places = {name: base / place for name in names if (place := getattr(study, name)) != "leave"}
     return study.model_copy(update={**places, "samples": samples})
 
 
@@ -242,7 +276,7 @@ def _as_study_error(error: ValidationError, where: Path) -> StudyError:
 
 def _model_at(loc: tuple[int | str, ...]) -> type[BaseModel] | None:
     parts: dict[str, type[BaseModel]] = {
-        "samples": Samples, "reading": Reading, "bands": Band, "blanks": Blank, "audit": AuditSettings,
-        "tracking": Tracking, "compute": Compute,
+        "samples": Samples, "reading": Reading, "quality": Quality, "bands": Band, "blanks": Blank,
+        "audit": AuditSettings, "tracking": Tracking, "compute": Compute,
     }  # fmt: skip
     return parts.get(str(loc[0])) if loc else Study

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ from filelock import FileLock
 from zarr.codecs import BloscCodec
 
 from spectral_core.archive.columns import NUMERIC, read_texts, text_columns, write_columns
-from spectral_core.errors import ArchiveError, SpectraError
+from spectral_core.errors import ArchiveError, SpectraError, room_for
 from spectral_core.preprocessing import Chain
 from spectral_core.preprocessing.blocks import Progress, compute_blocks, worker_count
 
@@ -96,11 +97,10 @@ def materialise(
 
     Raises:
         SpectraError: There are no spectra, or a step refuses one (it is named).
-        ArchiveError: Workers died, no scheduler answers, or what was stored is not complete.
+        ArchiveError: Workers died, no scheduler answers, the disk is full, or what was stored is not complete.
     """
     path = variant_path(directory, snapshot=snapshot, chain=chain)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _sole_writer(path):
+    with room_for(f"variant '{chain}'", path.parent), _sole_writer(path):
         reused = path.exists()
         if not reused:
             aside = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.part")
@@ -112,7 +112,7 @@ def materialise(
                 _check_complete(aside, sum(rows), spectra.sizes["sample"])
                 aside.rename(path)
             finally:
-                shutil.rmtree(aside, ignore_errors=True)
+                _remove(aside)
     return _reference(path, chain, snapshot, spectra.sizes["sample"], reused)
 
 
@@ -141,10 +141,20 @@ def open_variant(variant: VariantReference | Path | str) -> xr.Dataset:
 @contextmanager
 def _sole_writer(path: Path) -> Iterator[None]:
     """Hold the variant's lock, which dies with its process, so what lies aside is nobody's and is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f".{path.stem}.lock")):
         for leftover in path.parent.glob(f".{path.stem}.*.part"):
             shutil.rmtree(leftover, ignore_errors=True)
         yield
+
+
+def _remove(aside: Path) -> None:
+    """Remove what failed, again while threads that had begun a block still write into it."""
+    for _ in range(20):
+        if not aside.exists():
+            return
+        shutil.rmtree(aside, ignore_errors=True)
+        time.sleep(0.05)
 
 
 def _lay_out(aside: Path, spectra: xr.Dataset, chain: Chain, snapshot: str, workers: int) -> list[Delayed]:

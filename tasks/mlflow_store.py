@@ -141,7 +141,7 @@ def reaching(uri: str) -> Iterator[None]:
         said = _without_password(" ".join(str(error).split()))[:300]
         if re.search(r"disk is full|space left|[Qq]uota", str(error)):
             raise OffbandError(f"tracking.uri {_without_password(uri)}", "room on its disk", "none",
-                               "Free space and try again; the run that was being logged is not complete.") from error  # fmt: skip
+                               "Free space and try again; what was being logged is incomplete.") from error  # fmt: skip
         raise OffbandError(f"tracking.uri {_without_password(uri)}",
                            "an MLflow tracking server or database that answers", said,
                            "Start it, correct tracking.uri, or leave it out for a local file.") from error  # fmt: skip

@@ -62,11 +62,11 @@ def axis_of(dataset: xr.Dataset) -> ArchiveAxis:
         '3 channels from 400 to 404 nm (intensity unit counts)'
     """
 
-    def units(variable: xr.DataArray) -> Any:
+    def units(variable: xr.Variable) -> Any:
         return variable.attrs.get("units", "")
 
-    positions = np.asarray(dataset["axis"].values, dtype=np.float64)
-    return ArchiveAxis(positions, str(units(dataset["axis"])), str(units(dataset["intensity"])))
+    axis, intensity = dataset.variables["axis"], dataset.variables["intensity"]
+    return ArchiveAxis(np.asarray(axis.values, dtype=np.float64), str(units(axis)), str(units(intensity)))
 
 
 def most_frequent_axis(axes: Sequence[ArchiveAxis]) -> ArchiveAxis:

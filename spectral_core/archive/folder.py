@@ -15,7 +15,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import icechunk
@@ -93,7 +93,7 @@ def claim(path: Path) -> None:
             str(path),
             "a folder that can be written",
             str(error),
-            "Give write permission, or point `archive` elsewhere.",
+            "Give write permission or free space, or point `archive` elsewhere.",
         ) from None
 
 
@@ -150,16 +150,20 @@ def locked(lock: FileLock, *, wait_s: float) -> Iterator[None]:
             "Give write permission, and use a file system with locks.",
         ) from None
     try:
-        file.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", encoding="utf-8")
+        with suppress(OSError):  # a courtesy to whoever waits, for which a full disk has no room
+            file.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", encoding="utf-8")
         yield
     finally:
         lock.release()
 
 
 def damaged(path: Path, error: Exception) -> ArchiveError:
-    """Say that the store of an archive cannot be read."""
+    """Say that the store of an archive cannot be read, or that its disk is full."""
+    found = first_line(error)
+    if "space left" in found or "quota" in found.lower():
+        return ArchiveError(str(path / "store"), "room on the disk", found, "Free space and try again.")
     remedy = "Check permissions, or restore the folder from a backup."
-    return ArchiveError(str(path / "store"), "a readable icechunk repository", first_line(error), remedy)
+    return ArchiveError(str(path / "store"), "a readable icechunk repository", found, remedy)
 
 
 def first_line(error: Exception) -> str:

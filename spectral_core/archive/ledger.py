@@ -165,6 +165,12 @@ class Ledger:
         with self._explained():
             return self._db.execute(query, (sha256,)).fetchone() is not None
 
+    def is_settled(self, source: str) -> bool:
+        """Tell whether bytes of that name are archived, a duplicate or in quarantine."""
+        query = "SELECT 1 FROM files WHERE source = ? AND sha256 <> '' AND state <> 'waiting' LIMIT 1"
+        with self._explained():
+            return self._db.execute(query, (source,)).fetchone() is not None
+
     def known_stats(self) -> dict[str, tuple[Stat, str]]:
         """Map a file's name to its stat when it was last hashed, and the sha256 it had."""
         with self._explained():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectral_core.errors import AuditError
+from spectral_core.errors import AuditError, room_for
 from spectral_core.splits import Codes, Design, unit_folds
 
 if TYPE_CHECKING:
@@ -48,14 +48,24 @@ class OutOfFold:
                    trained.permutations, trained.p_association, trained.to_metrics())  # fmt: skip
 
     def save(self, path: Path) -> Path:
-        """Write an .npz file of integers and one text: no pickles."""
+        """Write an .npz file of integers and one text: no pickles; aside, then renamed, so that it is never half there.
+
+        Raises:
+            ArchiveError: The disk is full, or the folder cannot be written.
+        """
         told = {"model": self.model, "variant": self.variant, "permutations": self.permutations,
                 "p_association": self.p_association, "metrics": dict(self.metrics)}  # fmt: skip
-        path.parent.mkdir(parents=True, exist_ok=True)
         arrays: dict[str, Any] = {f"predicted {name}": np.asarray(codes) for name, codes in self.predictions.items()}
         arrays |= {"told": np.array(json.dumps(told)), "fold": self.fold}
-        with path.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
+        aside = path.with_name(f".{path.name}.part")
+        with room_for("out-of-fold predictions", path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with aside.open("wb") as file:
+                    np.savez_compressed(file, allow_pickle=False, **arrays)
+                aside.replace(path)
+            finally:
+                aside.unlink(missing_ok=True)
         return path
 
     @classmethod

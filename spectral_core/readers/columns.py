@@ -6,10 +6,13 @@ import re
 from collections.abc import Mapping, Sequence
 
 from spectral_core.errors import ReadError, offenders
+from spectral_core.quality import COLUMNS as QUALITY_COLUMNS
 from spectral_core.readers.stated import AXIS_WORDS, UNITS, agree_axis_unit, axis_units, quantity
 from spectral_core.spectra import canonical_axis_unit
 
-RESERVED = frozenset({"sample", "channel", "axis", "intensity", "spectrum_id", "source", "source_sha256"})
+RESERVED = frozenset(
+    {"sample", "channel", "axis", "intensity", "spectrum_id", "source", "source_sha256", *QUALITY_COLUMNS}
+)
 """Names that the Spectra contract uses otherwise; a file's or sheet's column of that name gets another."""
 
 _MEASURED = frozenset({"raw", "raw data", "dark subtracted"})

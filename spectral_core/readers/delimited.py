@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from spectral_core.errors import ReadError
+from spectral_core.errors import OffbandError, ReadError
 from spectral_core.readers import columns
 from spectral_core.readers.layout import Table, find_table, headings
+from spectral_core.readers.plain import Plain, plain_columns
 from spectral_core.readers.stated import agree_axis_unit, agreed_quantity, quantity
 from spectral_core.readers.text import Row, decode_text, is_number, numbers, split_lines
 from spectral_core.spectra import make_spectra
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Spectra in columns as they are parsed: d positions, n × d intensities, their quantity, and n names."""
+
+    axis: npt.NDArray[np.float64]
+    intensity: npt.NDArray[np.float64]
+    intensity_unit: str
+    spectra: Sequence[str]
 
 
 def read_delimited(data: bytes, *, axis_unit: str, intensity_unit: str, where: str) -> xr.Dataset:
@@ -34,12 +46,40 @@ def read_delimited(data: bytes, *, axis_unit: str, intensity_unit: str, where: s
         ReadError: The text holds no table of spectra or an ambiguous one, a cell is empty, no number, NaN or
             infinite, rows differ in length, or the axis is not strictly monotonic; row and column are named.
     """
-    lines = split_lines(decode_text(data, where=where))
-    table = find_table(lines, axis_unit=axis_unit, where=where)
+    found = read_plain(data, axis_unit=axis_unit, intensity_unit=intensity_unit, where=where)
+    if found is None:
+        table = _table(data, axis_unit, where)
+        if table.spectra_in_rows:
+            return _rows(table, axis_unit, intensity_unit, where)
+        found = _columns(table, axis_unit, intensity_unit, where)
+    return make_spectra(
+        found.intensity, found.axis, axis_unit=axis_unit, intensity_unit=found.intensity_unit,
+        metadata={"spectrum": found.spectra}, where=where,
+    )  # fmt: skip
+
+
+def read_plain(data: bytes, *, axis_unit: str, intensity_unit: str, where: str) -> Columns | None:
+    """Read a text of two columns of plain numbers the quick way; None if it is none or anything is wrong with it.
+
+    Args:
+        data: The file's content, in no format of its own.
+        axis_unit: As for `read_delimited`.
+        intensity_unit: As for `read_delimited`.
+        where: Place named in errors, none of which leaves this function.
+    """
+    plain = plain_columns(data)
+    if plain is None:
+        return None
+    try:
+        return _columns(_table(plain.excerpt, axis_unit, where), axis_unit, intensity_unit, where, plain)
+    except OffbandError:
+        return None
+
+
+def _table(data: bytes, axis_unit: str, where: str) -> Table:
+    table = find_table(split_lines(decode_text(data, where=where)), axis_unit=axis_unit, where=where)
     _agree_fields(table.head, axis_unit, where)
-    if table.spectra_in_rows:
-        return _rows(table, axis_unit, intensity_unit, where)
-    return _columns(table, axis_unit, intensity_unit, where)
+    return table
 
 
 def _agree_fields(head: Sequence[Row], axis_unit: str, where: str) -> None:
@@ -65,7 +105,7 @@ def _rows(table: Table, axis_unit: str, intensity_unit: str, where: str) -> xr.D
     )  # fmt: skip
 
 
-def _columns(table: Table, axis_unit: str, intensity_unit: str, where: str) -> xr.Dataset:
+def _columns(table: Table, axis_unit: str, intensity_unit: str, where: str, plain: Plain | None = None) -> Columns:
     names, units = headings(table, where=where)
     shown = [f"{i + 1} ({name})" if name else str(i + 1) for i, name in enumerate(names)]
     axis, others = columns.axis_column(names, units, axis_unit, where=where)
@@ -79,12 +119,19 @@ def _columns(table: Table, axis_unit: str, intensity_unit: str, where: str) -> x
     body = _calibrated(table.body, axis) if others else table.body
     _refuse_comma_puzzle(table, body, names, where)
     values = numbers(body, [axis, *chosen], shown, where=where)
-    _check_order(values[:, 0], lambda at: f"row {body[at][0]}", where)
+    if plain is not None:
+        values = _all_values(plain, values, axis, where)
+    _check_order(values[:, 0], lambda at: f"row {body[at][0] if at < len(body) else at + 1}", where)
     spectra = columns.spectrum_names([names[i] for i in chosen], where=where)
-    return make_spectra(
-        values[:, 1:].T, values[:, 0], axis_unit=axis_unit, intensity_unit=stated,
-        metadata={"spectrum": spectra}, where=where,
-    )  # fmt: skip
+    return Columns(values[:, 0], values[:, 1:].T, stated, spectra)
+
+
+def _all_values(plain: Plain, values: npt.NDArray[np.float64], axis: int, where: str) -> npt.NDArray[np.float64]:
+    """Give the numbers of all rows, if the excerpt was read as its two columns are meant."""
+    found = plain.values[:, [axis, 1 - axis]]
+    if not np.array_equal(values, found[: plain.rows]):
+        raise ReadError(where, "the rows of two columns", "others", "Read the whole text.")
+    return found
 
 
 def _calibrated(body: Sequence[Row], axis: int) -> Sequence[Row]:
