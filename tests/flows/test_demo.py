@@ -90,7 +90,7 @@ def test_the_example_study_explains_every_key(tmp_path: Path) -> None:
         *(f.annotation for f in Study.model_fields.values() if hasattr(f.annotation, "model_fields")),
     ]
     keys = {key for part in parts for key, field in part.model_fields.items()}  # type: ignore[union-attr]
-    nested = {"samples", "reading", "audit", "tracking", "compute", "bands", "blanks"}
+    nested = {"samples", "reading", "quality", "audit", "tracking", "compute", "bands", "blanks"}
     tables = {key for key in nested if f"\n[{key}" in text}
     written = {line.strip("# ").split("=")[0].strip() for line in text.splitlines() if "=" in line}
     assert tables == nested
