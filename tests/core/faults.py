@@ -67,8 +67,9 @@ def check_snapshots(archive: Path, *, newest: int | None = None, axis: np.ndarra
         spectra = opened.open(snapshot.id)
         names = list(spectra["source"].values)
         assert len(set(names)) == len(names) == snapshot.spectra, "a spectrum twice, or one lost"
-        for name, values in zip(names, spectra["intensity"].values, strict=True):
+        for name, label, values in zip(names, spectra["label"].values, spectra["intensity"].values, strict=True):
             assert values.tobytes() == intensities(int(name[1:-4]), axis.size).astype(np.float32).tobytes()
+            assert label == name[0]
     return snapshots[0].spectra if snapshots else 0
 
 

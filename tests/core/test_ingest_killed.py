@@ -10,17 +10,14 @@ from collections.abc import Callable, Iterator
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from spectral_core.archive import Ledger, is_archive, open_archive
-from spectral_core.errors import ArchiveError
+from spectral_core.archive import Ledger, open_archive
 from spectral_core.ingest import ingest_inbox
-from spectral_core.study import Study, study_from
+from spectral_core.study import Study
+from tests.core.faults import BATCH, check_snapshots, study_in, write_files
 
 FILES = 24
-BATCH = 4
-AXIS = np.arange(400.0, 464.0, 2.0)
 
 
 @pytest.fixture(scope="module")
@@ -33,49 +30,13 @@ def processes() -> Iterator[ForkServerContext]:
 
 @pytest.fixture
 def study(tmp_path: Path) -> Study:
-    (tmp_path / "inbox").mkdir()
-    for k in range(FILES):
-        rows = (f"{x:g} {y:.6f}" for x, y in zip(AXIS, intensities(k), strict=True))
-        (tmp_path / "inbox" / f"{'AB'[k % 2]}{k}.txt").write_text("\n".join(rows) + "\n")
+    write_files(tmp_path / "inbox", range(FILES))
     (tmp_path / "inbox" / "Abroken.txt").write_text("no spectrum\n")
-    content = {
-        "name": "t",
-        "inbox": "inbox",
-        "archive": "archive",
-        "results": "results",
-        "samples": {"pattern": r"(?P<label>[AB])(?P<unit>\w+)\.txt", "unit": "unit"},
-        "reading": {"axis_unit": "nm"},
-        "audit": {"seed": 1},
-    }
-    return study_from(content, where=tmp_path / "study.toml")
-
-
-def intensities(k: int) -> np.ndarray:
-    return np.random.default_rng(k).normal(size=len(AXIS)).round(6)
-
-
-def check_readable_and_unrepeated(archive: Path, *, newest: int | None = None) -> int:
-    """Read everything in the newest snapshots, or in all; count the spectra of the latest."""
-    if not is_archive(archive):
-        return 0
-    try:
-        opened = open_archive(archive)
-        snapshots = [s for s in opened.history() if s.spectra]
-    except ArchiveError as error:
-        assert "no such folder" in str(error)  # killed before the store was made
-        return 0
-    for snapshot in snapshots[:newest]:
-        spectra = opened.open(snapshot.id)
-        names = list(spectra["source"].values)
-        assert len(set(names)) == len(names) == snapshot.spectra
-        for name, label, values in zip(names, spectra["label"].values, spectra["intensity"].values, strict=True):
-            assert values.tobytes() == intensities(int(name[1:-4])).astype(np.float32).tobytes()
-            assert label == name[0]
-    return snapshots[0].spectra if snapshots else 0
+    return study_in(tmp_path)
 
 
 def check_complete(study: Study) -> None:
-    assert check_readable_and_unrepeated(study.archive, newest=1) == FILES
+    assert check_snapshots(study.archive, newest=1) == FILES
     with Ledger(study.archive / "ledger.sqlite") as ledger:
         assert ledger.counts() == {"archived": FILES, "quarantined": 1}
         held = open_archive(study.archive).sources()
@@ -165,7 +126,7 @@ def test_a_killed_ingestion_is_completed_by_the_next(
     process.kill()
     process.join()
     assert process.exitcode == -signal.SIGKILL, "it ended before the moment came"
-    before = check_readable_and_unrepeated(study.archive)
+    before = check_snapshots(study.archive)
     assert before < FILES and before % BATCH in (0, BATCH - 1)  # whole batches; one held the broken file
     report = ingest_inbox(study, batch_files=BATCH)
     assert (report.new, report.already_archived) == (FILES - before, before)
