@@ -70,7 +70,7 @@ def watch_inbox(study: Study, trigger: Trigger, say: Say) -> None:
     """Trigger a run at the start, whenever files have become quiet, and when an inbox that was away is back.
 
     Args:
-        study: Says where the inbox is; what lies in `results` is not looked at.
+        study: Says where the inbox is; what it has offband write, in `results` or moved, is not looked at.
         trigger: Starts runs, one at a time.
         say: Told what happens, a line each.
     """
@@ -95,10 +95,11 @@ def watch_inbox(study: Study, trigger: Trigger, say: Say) -> None:
 
 def _changes(study: Study, say: Say) -> Iterator[list[str]]:
     """Give the paths that changed, several times a second, none at most times."""
-    results = os.path.join(os.path.realpath(study.results), "")  # noqa: PTH118
+    written = [study.results, *study.destinations().values()]
+    folders = tuple(os.path.join(os.path.realpath(folder), "") for folder in written)  # noqa: PTH118
 
     def counts(change: Change, path: str) -> bool:
-        ours = os.path.realpath(path).startswith(results)
+        ours = os.path.realpath(path).startswith(folders)
         return change is not Change.deleted and named_as_source(os.path.basename(path)) and not ours  # noqa: PTH119
 
     try:
