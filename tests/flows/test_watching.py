@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
-from flows.watching import Settling
+from flows.watching import Settling, _changes
+from spectral_core.study import study_from
 
 
 def test_a_file_that_grows_is_not_ready_until_it_has_been_quiet(tmp_path: Path) -> None:
@@ -61,3 +63,22 @@ def test_a_file_that_is_gone_is_forgotten(tmp_path: Path) -> None:
     settling.changed([str(file)], 0.0)
     file.unlink()
     assert settling.ready(5.0) == 0
+
+
+def test_what_ingestion_moves_inside_the_inbox_is_not_answered(tmp_path: Path) -> None:
+    """inotify itself: of two new files, only the one that ingestion did not put there counts."""
+    inbox = tmp_path / "inbox"
+    (inbox / "done").mkdir(parents=True)
+    content = {
+        "name": "t", "inbox": "inbox", "archive": "archive", "results": "results", "inbox_after": "inbox/done",
+        "samples": {"pattern": r"(?P<label>[ab])\.txt"}, "reading": {"axis_unit": "nm"}, "audit": {"seed": 1},
+    }  # fmt: skip
+    changes = _changes(study_from(content, where=tmp_path / "study.toml"), print)
+    next(changes)  # the watch has begun
+    (inbox / "done" / "a.txt").write_text("400;1\n")
+    (inbox / "b.txt").write_text("400;1\n")
+    seen: set[str] = set()
+    for paths in islice(changes, 12):
+        seen |= {Path(path).name for path in paths}
+    changes.close()
+    assert seen == {"b.txt"}
