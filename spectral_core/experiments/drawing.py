@@ -67,7 +67,7 @@ def draw_law(panel: Axes, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
 
 def accuracy_axis(panel: Axes, *, low: float = 0.4, chance: float = 0.5, what: str = "balanced accuracy") -> None:
     """Show accuracies from a little below chance to 1, chance as a dotted line."""
-    panel.set_ylim(low, 1.02)
+    panel.set_ylim(low, 1.05)
     panel.axhline(chance, color=COLOURS["chance"], linewidth=0.8, linestyle=":")
     panel.set_ylabel(what, fontsize=9)
 

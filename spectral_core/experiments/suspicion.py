@@ -116,11 +116,10 @@ SUSPICION = Experiment(
     name="suspicion",
     title="Accuracies that are too good",
     what="120 specimens whose classes differ by a declared band, by a band nobody declared, or by an artefact, at "
-    "sizes "
-    "that take the accuracy from moderate to perfect; each set is audited with 399 permutations.",
+    "sizes that take the accuracy from moderate to perfect; each set is audited with 399 permutations.",
     reading="Left: the accuracy does not tell blue (chemistry) from orange (artefact). Right: what the audit says of "
-    "the "
-    "same sets.",
+    "the same sets. Read its blind spot too: an axis shift so small that only the tallest line shows it, and that line "
+    "is declared, looks like chemistry and can be supported.",
     rule="Distrust is right where most sets of the largest size reach 0.95 and most of these are not supported; it is "
     "wrong where a declared band gives the same accuracy and most are supported.",
     cells=cells,
