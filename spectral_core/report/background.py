@@ -1,4 +1,4 @@
-"""What a reader needs to judge the verdict: design, words, limits, sources, provenance."""
+"""What a reader needs to judge the verdict: words, limits, sources, provenance."""
 
 from __future__ import annotations
 
@@ -6,58 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from spectral_core.report.markup import Markup, join, table, tag
-from spectral_core.report.typography import ABSENT, number, prose, share
+from spectral_core.report.typography import ABSENT, prose
 from spectral_core.report.words import ALWAYS_UNKNOWN, CAUTIONS, GLOSSARY, LITERATURE, NOT_DECLARED, VERDICTS
 
 Part = Mapping[str, Any]
-_UNITS_DECLARED = "Units were declared: spectra of one unit are never split between fitting and testing."
-_UNITS_UNDECLARED = (
-    "No unit was declared: every spectrum counts as independent. If some are replicates of one specimen, the "
-    "accuracies are too high and the intervals too narrow."
-)
-
-
-def design_html(report: Part) -> Markup:
-    """Show classes and batches with their units, and the settings."""
-    design = report.get("design") or {}
-    classes: Mapping[str, Part] = design.get("classes") or {}
-    by_class = table(
-        ["Class", "Spectra", "Units"],
-        [[label, number(size.get("spectra")), number(size.get("units"))] for label, size in classes.items()],
-        caption="Classes",
-    ) if classes else None  # fmt: skip
-    unit = _UNITS_DECLARED if design.get("unit_declared") else _UNITS_UNDECLARED
-    told = tag("p", unit) if "unit_declared" in design else None
-    return join(told, by_class, _batches(design) if design else None, _settings(report))
-
-
-def _batches(design: Part) -> Markup:
-    batches: Mapping[str, Mapping[str, Any]] = design.get("batches") or {}
-    if not batches:
-        return tag("p", "No batch was declared, so neither session, day nor instrument could be tested.")
-    labels = list(dict.fromkeys([*(design.get("classes") or {}), *(k for row in batches.values() for k in row)]))
-    rows = [[name, *[_cell(row.get(label)) for label in labels]] for name, row in batches.items()]
-    lone = [name for name, row in batches.items() if sum(1 for count in row.values() if count) == 1]
-    note = (f"{len(lone)} of {len(batches)} batches hold a single class; within such a batch nothing can be "
-            f"compared."
-            if lone else "Every batch holds more than one class.")  # fmt: skip
-    return join(table(["Batch", *labels], rows, caption="Units of each class in each batch"), tag("p", note))
-
-
-def _cell(count: object) -> str:
-    return number(count) if count else tag("span", "0", class_="quiet")
-
-
-def _settings(report: Part) -> Markup | None:
-    settings = report.get("settings") or {}
-    names = {"delta": "δ, smallest gain worth having", "alpha": "α, error level",
-             "n_permutations": "Permutations", "n_folds": "Folds", "seed": "Seed"}  # fmt: skip
-    # `maps` is told by the section on relevance, or by its absence
-    rows = [[name, number(settings[key]) if key != "seed" else str(settings[key])]
-            for key, name in names.items() if key in settings]  # fmt: skip
-    chance = (report.get("design") or {}).get("chance")
-    rows += [["Chance", share(chance, digits=3)]] if chance is not None else []
-    return table(["Setting", "Value"], rows, caption="Settings of the audit") if rows else None
 
 
 def limits_html(report: Part) -> Markup:

@@ -27,12 +27,12 @@ def save_html(report: Mapping[str, Any], path: Path | str) -> Path:
         report: The content of report.json.
         path: The file to write; missing folders are made.
     """
-    return _put(render_html(report), Path(path))
+    return write_whole(render_html(report), Path(path))
 
 
 def save_json(report: Mapping[str, Any], path: Path | str) -> Path:
     """Write `json_text` of the report, as `save_html` writes its page, and return where it lies."""
-    return _put(json_text(report), Path(path))
+    return write_whole(json_text(report), Path(path))
 
 
 def json_text(report: Mapping[str, Any]) -> str:
@@ -78,7 +78,8 @@ def _faults(node: object, key: str) -> Iterator[tuple[str, str]]:
         yield key, type(node).__name__
 
 
-def _put(text: str, path: Path) -> Path:
+def write_whole(text: str, path: Path) -> Path:
+    """Write a text beside its place and rename it into it, so that nobody reads half of it; return where it lies."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:

@@ -9,17 +9,13 @@ from importlib.resources import files
 from typing import Any
 
 from spectral_core.report.accuracies import accuracy_figure_html
-from spectral_core.report.background import (
-    design_html,
-    limits_html,
-    literature_html,
-    meaning_html,
-    provenance_html,
-)
+from spectral_core.report.background import limits_html, literature_html, meaning_html, provenance_html
 from spectral_core.report.band_map import band_map_html
+from spectral_core.report.design import design_html
 from spectral_core.report.diagnostics import diagnostics_html
 from spectral_core.report.findings import variants_html
 from spectral_core.report.markup import Markup, tag
+from spectral_core.report.methods import methods_html
 from spectral_core.report.models import models_html
 from spectral_core.report.opening import caveats_html, opening_html
 from spectral_core.report.relevance import relevance_html
@@ -75,6 +71,7 @@ def _parts(report: Part) -> list[tuple[str, str, Markup]]:
         ("models", "Models", models_html(report)),
         ("limits", "What was not tested", limits_html(report)),
         ("meaning", "What the verdict means, and what it does not", meaning_html(report)),
+        ("methods", "Methods, for a paper", methods_html(report)),
         ("provenance", "Provenance", provenance_html(report)),
         ("literature", "Literature", literature_html()),
     ]
@@ -91,7 +88,7 @@ def _sections(report: Part, parts: list[tuple[str, str, Markup]]) -> list[Markup
 def _masthead(report: Part, study: str, present: list[str]) -> Markup:
     links = {"spectra": "Spectra", "caveats": "Caveats", "relevance": "Relevance", "checks": "Checks",
              "diagnostics": "Growth", "design": "Design", "models": "Models", "limits": "Not tested",
-             "meaning": "Meaning", "provenance": "Provenance"}  # fmt: skip
+             "meaning": "Meaning", "methods": "Methods", "provenance": "Provenance"}  # fmt: skip
     nav = tag("nav", *[tag("a", text, href=f"#{to}") for to, text in links.items() if to in present],
               aria_label="Contents")  # fmt: skip
     made = str(report.get("created_at") or "")[:10]

@@ -253,7 +253,7 @@ def test_batches_are_shown_with_their_empty_cells() -> None:
         "Tuesday": {"Vietnam": 11},
     }
     words = Page(render_html(report)).words
-    assert "Monday 13 0 7" in words and "Tuesday 0 0 11" in words
+    assert "Monday 13 none 7" in words and "Tuesday none none 11" in words
     assert "1 of 2 batches hold a single class" in words
 
 

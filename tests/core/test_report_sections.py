@@ -124,3 +124,33 @@ def test_features_without_an_axis_are_listed_by_group_and_never_shaded():
     assert "centre band 2 pixel 0 · pixel 1" in words and "and 14 more" in words  # 38 off-band, 24 of them named
     assert "Feature, in the order given" in words and 'class="region' not in shown
     assert '"names":["pixel 0","pixel 1"' in shown
+
+
+def test_the_methods_paragraph_tells_this_design_and_nothing_that_was_not_done():
+    report = coffee_report(2)
+    told = Page(section(report, "methods")).words
+    design, settings = report["design"], report["settings"]
+    for fact in (f"{design['n_spectra']} spectra", f"{settings['n_permutations']:,} permutations",
+                 f"{settings['n_folds']}-fold", *report["variants"][1]["variant"].split(" | ")):  # fmt: skip
+        assert fact in told, fact
+    assert "Holm's method" not in told
+    assert "permutations of the labels of units (Phipson" in told
+    report["design"] |= {"batches": {"Monday": {"Brasil": 3}, "Tuesday": {"Brasil": 2}}, "unit_declared": False}
+    told = Page(section(report, "methods")).words
+    assert "in 2 batches" in told
+    assert "Holm's method" in told
+    assert "each taken as independent" in told
+    assert "units kept together" not in told
+
+
+def test_the_design_draws_a_dot_a_unit_and_says_where_there_is_none():
+    report = coffee_report(1)
+    report["design"]["batches"] = {"Monday": {"Brasil": 7, "Ethiopia": 0}, "Tuesday": {"Brasil": 2, "Ethiopia": 4}}
+    shown = section(report, "design")
+    monday, tuesday = (re.search(rf"<tr><th[^>]*>{day}</th>.*?</tr>", shown).group() for day in ("Monday", "Tuesday"))
+    assert (monday.count("<circle"), tuesday.count("<circle")) == (7, 6)
+    assert "none" in Page(monday).words
+    report["design"]["batches"]["Monday"]["Brasil"] = 6001
+    shown = section(report, "design")
+    assert shown.count("<circle") < 300
+    assert "a dot is up to 101 units" in Page(shown).words
