@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test lint bench calibrate experiments ui pins clean distclean
+.PHONY: help install demo test lint bench calibrate experiments docs docs-test ui pins clean distclean
 
 STAMP := .venv/.installed
 PYTHON := .venv/bin/python
@@ -15,7 +15,7 @@ ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
 endif
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 install: $(STAMP) ## make .venv with the pinned dependencies (every target below does so when needed)
 
@@ -23,7 +23,7 @@ demo: $(STAMP) ## real spectra from instrument files to a verdict, in ./demo
 	.venv/bin/offband demo demo
 
 test: $(STAMP) ## the default test suite: everything but calibration and benchmarks
-	OMP_NUM_THREADS=1 $(PYTEST) -m "not calibration and not benchmark and not ui" -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(PYTEST) -m "not calibration and not benchmark and not ui and not docs" -n 2 --dist loadfile
 
 lint: $(STAMP) ## ruff and mypy
 	$(PYTHON) -m ruff check .
@@ -41,6 +41,14 @@ experiments: $(STAMP) ## every experiment behind docs/experiments.md (long; goes
 	mkdir -p docs/images/experiments
 	cp experiments/experiments.md docs/ && cp experiments/images/experiments/*.png docs/images/experiments/
 
+docs: $(STAMP) ## README and documents as pages, in build/docs
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt -e '.[docs]'
+	$(PYTHON) -m sphinx -q -W --keep-going -b html -c docs -d build/doctrees . build/docs
+	@echo "open build/docs/docs/contents.html"
+
+docs-test: docs ## every command and example of the documents, and the tutorial (some minutes)
+	$(PYTEST) tests/docs -m docs
+
 ui: $(STAMP) ## the report in a real browser; needs Debian's chromium
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt -e '.[ui]'
 	$(PYTEST) tests/ui -m ui
@@ -48,7 +56,7 @@ ui: $(STAMP) ## the report in a real browser; needs Debian's chromium
 pins: ## renew constraints.txt from pyproject.toml, in a fresh environment
 	@echo "resolving pyproject.toml without pins (some minutes)"
 	@rm -rf build/pins && $(call find_python) && "$$python" -m venv build/pins
-	@build/pins/bin/python -m pip install --quiet -e '.[vendor,test,ui]'
+	@build/pins/bin/python -m pip install --quiet -e '.[vendor,test,docs,ui]'
 	@{ sed -n '/^#/p' constraints.txt; build/pins/bin/python -m pip freeze --exclude-editable; } > build/constraints.txt
 	@if grep -n '[@/]' build/constraints.txt; then echo "a pin must be name==version" >&2; exit 1; fi
 	@mv build/constraints.txt constraints.txt && rm -rf build/pins && git --no-pager diff --stat -- constraints.txt
