@@ -3,13 +3,20 @@
 import importlib.metadata
 
 project = "offband"
-author = copyright = "the offband authors"  # noqa: A001
+author = copyright = "the offband authors"
 release = importlib.metadata.version("offband")
 
 extensions = ["myst_nb", "sphinxcontrib.mermaid"]
 # the source is the root of the repository, so that links between README and docs hold on a forge and here
 exclude_patterns = ["docs/index.md"]  # shown on the first page
-include_patterns = ["README.md", "CHANGELOG.md", "docs/*.md", "docs/decisions/*.md", "docs/*.ipynb", "deployments/README.md"]
+include_patterns = [
+    "README.md",
+    "CHANGELOG.md",
+    "docs/*.md",
+    "docs/decisions/*.md",
+    "docs/*.ipynb",
+    "deployments/README.md",
+]
 root_doc = "docs/contents"
 
 html_theme = "furo"

@@ -92,7 +92,7 @@ def _ingestion_lines(study: Study, report: IngestReport) -> list[str]:
     lines = [f"Ingested: {report}; {report.spectra_in_archive} spectra at snapshot {report.snapshot}"]
     lines += [f"  quarantined {file}: {reason}" for file, reason in report.quarantined[:MOST_QUARANTINED]]
     hidden = len(report.quarantined) - MOST_QUARANTINED
-    return lines if hidden <= 0 else [*lines, f"  and {hidden} more in {study.archive / 'quarantine'}"]
+    return lines if hidden <= 0 else [*lines, f"  and {hidden} more in {study.intake_folder / 'quarantine'}"]
 
 
 def _models_table(models: Sequence[Mapping[str, Any]]) -> Table:

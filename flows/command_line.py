@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from flows.options import FailUnless, Json, StudyFile, Verbose
+from flows.options import AUDIT, FailUnless, HtmlPage, Json, Model, StudyFile, TrustPickle, Variant, Verbose
 from flows.schedule import NIGHTLY, SCAN_MINUTES, TIMEZONE, Schedule, checked_schedule
 from flows.terminal import FAILURE, Terminal
 
@@ -75,6 +75,9 @@ def audit(
     snapshot: Annotated[
         str | None, typer.Option(help="The archive's snapshot to audit; the latest without it.")
     ] = None,
+    model: Model = None,
+    variant: Variant = None,
+    trust_pickle: TrustPickle = False,
     fail_unless: FailUnless = None,
     as_json: Json = False,
     verbose: Verbose = False,
@@ -82,11 +85,40 @@ def audit(
     """Judge whether the declared bands explain the accuracy, on what is archived already."""
     with Terminal(as_json=as_json, verbose=verbose) as terminal:
         from flows.answers import answer_audit
-        from flows.running import checked_study, run_audit
+        from flows.running import asked_model, checked_study, run_audit
 
-        plan = checked_study(study, archived=True)
-        audited = run_audit(terminal, plan, study, snapshot)
+        plan, asked = checked_study(study, archived=True), asked_model(model, variant, trust_pickle)
+        audited = run_audit(terminal, plan, study, snapshot, asked)
         _exit_unless(fail_unless, answer_audit(terminal, plan, audited))
+
+
+@app.command(epilog="Example: offband compare study.toml@1CECHNKR study.toml@7GDRPM2V --html changes.html")
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help=AUDIT, show_default=False)],
+    b: Annotated[str, typer.Argument(metavar="B", help="The audit to compare with A.", show_default=False)],
+    study: Annotated[Path | None, typer.Option(help="Whose snapshots, archive and MLflow are meant.")] = None,
+    tracking: Annotated[str | None, typer.Option(help="MLflow's URI, for runs.")] = None,
+    html: HtmlPage = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Say what changed from one audit to another, and what of it is more than noise."""
+    with Terminal(as_json=as_json, verbose=verbose) as terminal:
+        from flows.comparing import find_side
+        from flows.comparison_answers import answer_comparison
+
+        before, after = (find_side(name, study_file=study, tracking=tracking) for name in (a, b))
+        answer_comparison(terminal, before, after, html)
+
+
+@app.command(epilog="Example: offband history study.toml --html history.html")
+def history(study: StudyFile, html: HtmlPage = None, as_json: Json = False, verbose: Verbose = False) -> None:
+    """Show verdict and key figures of all audits of a study over time, and where something turned."""
+    with Terminal(as_json=as_json, verbose=verbose) as terminal:
+        from flows.comparing import find_history
+        from flows.comparison_answers import answer_history
+
+        answer_history(terminal, find_history(study), html)
 
 
 @app.command(epilog="Example: offband experiments --quick --out experiments")
@@ -135,9 +167,14 @@ def serve(
 
 @app.command(epilog="Example: offband verify archive --inbox inbox")
 def verify(
-    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="The archive's folder.", show_default=False)],
+    archive: Annotated[
+        str, typer.Argument(metavar="ARCHIVE", help="The archive: a folder, or s3://bucket/prefix.", show_default=False)
+    ],
     inbox: Annotated[
         Path | None, typer.Option(help="Where its files come from, if not where ingestion found them.")
+    ] = None,
+    intake: Annotated[
+        Path | None, typer.Option(help="Ledger and quarantine of an archive at s3://; without it only the store.")
     ] = None,
     as_json: Json = False,
     verbose: Verbose = False,
@@ -150,7 +187,7 @@ def verify(
         def progress(done: int, total: int) -> None:
             terminal.step("comparing spectra and files", done, total)
 
-        if not answer_verification(terminal, verify_archive(archive, inbox=inbox, progress=progress)):
+        if not answer_verification(terminal, verify_archive(archive, inbox=inbox, intake=intake, progress=progress)):
             raise typer.Exit(FAILURE)
 
 

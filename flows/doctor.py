@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from packaging.version import Version
 
 from spectral_core.errors import OffbandError
+from spectral_core.storage import Place
 from tasks.environment import TELEMETRY_OFF
 
 PACKAGES = (
@@ -134,7 +135,7 @@ def study(study_file: Path) -> Iterator[Finding]:
     yield writable("results", plan.results)
     yield tracking(plan.tracking_uri)
     yield dask(plan.compute.scheduler)
-    yield disk(plan.archive)
+    yield disk(plan.intake_folder)
 
 
 def inbox(folder: Path) -> Finding:
@@ -153,14 +154,15 @@ def sheet(path: Path) -> Finding:
     return _wrong("sample sheet", f"{path}: no such file", "Write it, or correct the key samples.sheet.")
 
 
-def archive(path: Path) -> Finding:
-    """Say whether the archive can be read, or made at the first run."""
+def archive(path: Place) -> Finding:
+    """Say whether the archive can be read, or made at the first run; on object storage, whether that answers."""
     from spectral_core.archive import check_claimable, is_archive, open_archive
 
     try:
         if not is_archive(path):
             check_claimable(path)
-            return writable("archive", path, shown=f"{path}, made at the first run")
+            shown = f"{path}, made at the first run"
+            return writable("archive", path, shown=shown) if isinstance(path, Path) else _ok("archive", shown)
         opened = open_archive(path)
         return _ok("archive", f"{path}, {len(opened)} spectra, snapshot {opened.snapshot()}")
     except OffbandError as error:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from flows.terminal import Terminal
     from spectral_core.ingest_report import IngestReport
     from tasks.auditing import Audited
+    from tasks.mlflow_models import ModelAsked
     from tasks.runs import PipelineResult
 
 
@@ -45,6 +46,7 @@ def run_pipeline(terminal: Terminal, study: Study, study_file: Path) -> Pipeline
     """Run the whole pipeline."""
     from flows.prefect_session import prefect_session
 
+    _say_dashboard(terminal, study)
     with prefect_session(terminal, study):
         from flows.pipeline import pipeline
 
@@ -61,8 +63,10 @@ def run_ingest(terminal: Terminal, study: Study) -> IngestReport:
         return ingest(study)
 
 
-def run_audit(terminal: Terminal, study: Study, study_file: Path, snapshot: str | None) -> Audited:
-    """Run the audit alone, on a snapshot of the archive or its latest.
+def run_audit(
+    terminal: Terminal, study: Study, study_file: Path, snapshot: str | None, model: ModelAsked | None = None
+) -> Audited:
+    """Run the audit alone, on a snapshot of the archive or its latest, of the study or of somebody's model.
 
     Raises:
         ArchiveError: The archive is empty, or has no such snapshot.
@@ -72,10 +76,41 @@ def run_audit(terminal: Terminal, study: Study, study_file: Path, snapshot: str 
     named = snapshot or archive.snapshot()
     from flows.prefect_session import prefect_session
 
+    _say_dashboard(terminal, study)
     with prefect_session(terminal, study):
-        from flows.audit import audit
+        from flows.audit import audit, audit_model
 
-        return audit(study, named, origin={"command": _command("audit", study_file, "--snapshot", named)})
+        words: list[object] = ["audit", study_file, "--snapshot", named]
+        if model is None:
+            return audit(study, named, origin={"command": _command(*words)})
+        words += ["--model", model.address, *(["--variant", model.variant] if model.variant else [])]
+        words += ["--trust-pickle"] if model.trust_pickle else []
+        return audit_model(study, named, model, origin={"command": _command(*words)})
+
+
+def asked_model(address: str | None, variant: str | None, trust_pickle: bool) -> ModelAsked | None:
+    """Gather the options about a model, checked before any work.
+
+    Raises:
+        StudyError: The variant does not parse, or stands without a model.
+    """
+    if address is None:
+        if variant is not None or trust_pickle:
+            given = "--variant" if variant is not None else "--trust-pickle"
+            raise StudyError(given, "a model", "no --model", "Name one, or leave the option out.")
+        return None
+    from spectral_core.preprocessing import parse_variant
+    from tasks.mlflow_models import ModelAsked
+
+    return ModelAsked(address, str(parse_variant(variant)) if variant else "", trust_pickle)
+
+
+def _say_dashboard(terminal: Terminal, study: Study) -> None:
+    """Name the dashboard of the Dask scheduler, if one is used; a scheduler that does not answer is told now."""
+    from spectral_core.preprocessing.blocks import dashboard_of
+
+    if (dashboard := dashboard_of(study.compute.scheduler)) is not None:
+        terminal.say(f"Dask dashboard: {dashboard}")
 
 
 def _check_inbox(study: Study, study_file: Path) -> None:

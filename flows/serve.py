@@ -49,18 +49,23 @@ def serve_study(terminal: Terminal, study: Study, schedule: Schedule, *, prefect
     logs = study.results / "serve"
     with _alone(study), Supervision(logs, lambda text: terminal.say(f"offband: {text}")) as supervision:
         prefect, mlflow = place_of_prefect(prefect_port), place_of_mlflow(study, mlflow_port)
-        missing = [place.program for place in (prefect, mlflow) if place.program is not None]
-        for server in missing:
+        for server in _missing(prefect, mlflow):
             terminal.say(f"Starting {server.name} …")
             supervision.start(server)
-        supervision.wait_until_up(*(server.name for server in missing))
+        # MLflow comes up while what needs Prefect alone is starting
+        supervision.wait_until_up(*(server.name for server in _missing(prefect)))
+        for program in programs(schedule, f"{prefect.address}/api") if not supervision.asked_to_stop else []:
+            supervision.start(program)
+        supervision.wait_until_up(*(server.name for server in _missing(mlflow)))
         if not supervision.asked_to_stop:
-            for program in programs(schedule, f"{prefect.address}/api"):
-                supervision.start(program)
             _show(terminal, study, schedule, prefect, mlflow)
         supervision.keep_running()
         terminal.say("offband: stopping …")
     terminal.say("offband: stopped")
+
+
+def _missing(*places: Place) -> list[Program]:
+    return [place.program for place in places if place.program is not None]
 
 
 def place_of_prefect(port: int) -> Place:
@@ -161,7 +166,7 @@ def _show(terminal: Terminal, study: Study, schedule: Schedule, prefect: Place, 
         f"Logs      {study.results / 'serve'}",
         "Ctrl-C stops what was started here.",
     )
-    started = [place.program.name for place in (prefect, mlflow) if place.program]
+    started = [server.name for server in _missing(prefect, mlflow)]
     terminal.answer({
         "prefect": prefect.address, "mlflow": mlflow.address, "inbox": str(study.inbox),
         "scan_minutes": schedule.scan_minutes, "nightly": schedule.nightly, "timezone": schedule.timezone,

@@ -25,7 +25,6 @@ from prefect.states import Crashed
 from prefect.types.entrypoint import EntrypointType
 
 from flows.ingest import ingest
-from flows.pipeline import pipeline
 from flows.schedule import Schedule
 
 DROPPED = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
@@ -40,6 +39,9 @@ STOPPED = "`offband serve` was stopped; the next run goes on from what this one 
 
 def served_deployments(schedule: Schedule) -> list[RunnerDeployment]:
     """Give the deployments whose runs have a process each: the inbox scanned, and the pipeline every night."""
+    # here, because the process that ingests imports this module too, and has no use for models and audit
+    from flows.pipeline import pipeline
+
     return [
         RunnerDeployment.from_flow(
             ingest, schedule.scan_name, interval=timedelta(minutes=schedule.scan_minutes), concurrency_limit=DROPPED,

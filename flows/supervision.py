@@ -75,8 +75,10 @@ class Supervision:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            for name in reversed(list(self._running)):
-                self._end(name)
+            servers = [name for name, (program, _) in self._running.items() if program.health]
+            # what uses the servers goes first, and tells them
+            self._end([name for name in self._running if name not in servers])
+            self._end(servers)
         finally:
             _adopt_orphans(False)
             for number, handler in self._before.items():
@@ -145,16 +147,18 @@ class Supervision:
         self._running[program.name] = (program, process)
         self._began[program.name] = time.monotonic()
 
-    def _end(self, name: str) -> None:
-        program, process = self._running.pop(name)
-        if self._asked < 2 and process.poll() is None:
-            process.send_signal(program.stopped_by)
+    def _end(self, names: list[str]) -> None:
+        ending = [self._running.pop(name) for name in names]
+        for program, process in ending:
+            if self._asked < 2 and process.poll() is None:
+                process.send_signal(program.stopped_by)
         deadline = time.monotonic() + GRACE_S
-        while process.poll() is None and self._asked < 2 and time.monotonic() < deadline:
+        while self._asked < 2 and time.monotonic() < deadline and any(p.poll() is None for _, p in ending):
             time.sleep(TICK_S)
-        process.kill()
-        process.wait()
-        _end_group(process.pid)
+        for _, process in ending:
+            process.kill()
+            process.wait()
+            _end_group(process.pid)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         self._asked += 1

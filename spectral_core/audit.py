@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from spectral_core.acquisition import readable_times
-from spectral_core.audit_input import contenders, design_of_rows, make_settings, spectra_on_axis
+from spectral_core.audit_input import (
+    bytes_in_memory,
+    check_rows_agree,
+    contenders,
+    design_of_rows,
+    make_settings,
+    rows_on_axis,
+    spectra_on_axis,
+)
 from spectral_core.audit_report import AuditReport, Subject, VariantReport, report_on
 from spectral_core.caveats import explain_caveats
 from spectral_core.checks import list_checks
@@ -27,6 +36,7 @@ from spectral_core.reasons import explain_reasons
 from spectral_core.regions import Intervals, Mask, locate_regions
 from spectral_core.spectra import canonical_axis_unit
 from spectral_core.splits import Design, make_design
+from spectral_core.streaming import Execution, audit_stream
 from spectral_core.verdict import Case, judge, overall
 
 if TYPE_CHECKING:
@@ -57,17 +67,20 @@ def audit_classifier(
     alpha: float = 0.05,
     n_folds: int = 5,
     seed: int,
+    in_memory_mb: float = 512.0,
 ) -> AuditReport:
     """Judge whether a classifier is accurate because of the declared bands.
 
     Without `estimator` the closed-form probe (ridge regression on class indicators) stands for the
     classifier. With one, the verdict is about it: it is refitted on the same folds and blocks, under permuted
     labels up to 199 times a claim (in parallel inside `joblib.parallel_config`, with the same result), and
-    the probe's findings stand beside it in `report.content["estimator"]`.
+    the probe's findings stand beside it in `report.content["estimator"]`. What a fitted one has learned is set
+    aside, and the report says so.
 
     Args:
-        X: n × d intensities as measured: numpy array, xarray.DataArray or dask array. Leave normalisation and baselines
-            to `preprocess`: done before, they write the bands into blanks, and no control can take that back.
+        X: n × d intensities as measured: numpy array, xarray.DataArray, dask array or pandas.DataFrame (columns that
+            are numbers must agree with `axis`). Leave normalisation and baselines to `preprocess`: done before, they
+            write the bands into blanks, and no control can take that back.
         y: n class labels, two or more classes.
         axis: d channel positions, strictly increasing.
         axis_unit: Unit of `axis` and of every interval, such as "cm-1" or "nm".
@@ -77,30 +90,39 @@ def audit_classifier(
         batch: Session, day, plate or instrument, one value a spectrum.
         acquired_at: When each spectrum was taken: times (ISO 8601 texts or datetimes) or running numbers.
         preprocess: Chain of per-spectrum steps, such as "snv | savgol(11, 2, 1)".
-        estimator: Unfitted scikit-learn classifier or Pipeline; it is cloned, and every step refitted per fold.
+        estimator: scikit-learn classifier or Pipeline, fitted or not; it is cloned, and every step refitted per fold.
             It must accept fewer channels than d, because it is refitted on bands and blanks alone.
         n_permutations: Label permutations behind each p-value.
         delta: Smallest gain in balanced accuracy worth having.
         alpha: Error level.
         n_folds: Folds of the cross-validation, drawn blind to the labels.
         seed: Seed of folds and permutations; the same seed gives the same report.
+        in_memory_mb: Spectra that take more as float64 are read a block of rows at a time, in a bounded number of
+            passes; every number of the probe is the same to 1e-6. What needs all spectra at once is then asked of a
+            subsample, which the report says. With an `estimator` all are held, because it is fitted to all.
 
     Returns:
         The report: `.verdict`, `.reasons`, `.caveats`, `.checks`, `.to_dict()`, `.save_html(path)`.
 
     Raises:
-        AuditError: Shapes that disagree, one class, an interval outside the axis, or an estimator that cannot
-            be refitted or predicts what is no class.
+        AuditError: Shapes, columns or rows that disagree, one class, an interval outside the axis, or an estimator
+            that cannot be refitted or predicts what is no class.
         SpectraError: NaN or infinite intensities, or an axis that is not strictly increasing.
         StudyError: `preprocess` does not parse.
     """
     settings = make_settings(n_permutations, delta, alpha, n_folds, seed)
+    check_rows_agree(X, y=y, unit=unit, batch=batch, acquired_at=acquired_at)
+    chains = [parse_variant(preprocess)]
+    places = AxisPlaces(canonical_axis_unit(axis_unit), dict(bands or {}), dict(blank or {}))
+    if estimator is None and bytes_in_memory(X) > in_memory_mb * 2**20:
+        rows, positions = rows_on_axis(X, axis)
+        design = design_of_rows(rows.shape[0], y, unit=unit, batch=batch, acquired_at=acquired_at)
+        return _audit_stream(rows, positions, design, places, chains, settings, Execution())
     x, positions = spectra_on_axis(X, axis)
     design = design_of_rows(x.shape[0], y, unit=unit, batch=batch, acquired_at=acquired_at)
     design = keep_copies_together(design, x)
-    places = AxisPlaces(canonical_axis_unit(axis_unit), dict(bands or {}), dict(blank or {}))
     models = contenders(estimator, settings)
-    return audit_variants(x, positions, design, places, [parse_variant(preprocess)], settings, models=models)
+    return audit_variants(x, positions, design, places, chains, settings, models=models)
 
 
 def audit_study(
@@ -109,6 +131,7 @@ def audit_study(
     *,
     snapshot: str,
     trained: Sequence[OutOfFold] = (),
+    estimator: BaseEstimator | None = None,
     progress: Progress | None = None,
 ) -> AuditReport:
     """Audit every variant of a study, and every model trained on it, on the spectra of an archive snapshot.
@@ -118,6 +141,7 @@ def audit_study(
         dataset: Spectra in the contract's schema, loaded or lazy.
         snapshot: The archive snapshot, for the record.
         trained: What training found of each model on each variant, with the study's seed and folds.
+        estimator: The classifier that the verdict is to be about; not together with `trained`.
         progress: Called with (blocks done, blocks in all).
 
     Raises:
@@ -128,21 +152,51 @@ def audit_study(
         raise AuditError("archive, axis", f"unit {study.reading.axis_unit}", found or "no unit", "Correct the study.")
     asked = study.audit
     settings = make_settings(asked.permutations, asked.delta, asked.alpha, asked.folds, asked.seed)
-    x, axis = spectra_on_axis(dataset["intensity"], dataset["axis"].values)
     columns = {name: dataset[name].values if getattr(study.samples, name) else None for name in ("unit", "batch")}
     design = make_design(dataset["label"].values, **columns, instrument=dataset["instrument"].values,
                          acquired_at=readable_times(dataset["acquired_at"].values))  # fmt: skip
-    design = keep_copies_together(design, x)
+    if not design.unit_declared:  # each spectrum is a unit, and has a name all the same
+        design = replace(design, unit_names=tuple(map(str, dataset["spectrum_id"].values)))
     places = AxisPlaces(study.reading.axis_unit, study.band_intervals(), study.blank_intervals())
     chains = [parse_variant(text) for text in study.variants]
-    models: list[Contender] = []
-    if trained:
-        from spectral_core.estimators import contenders_of
-
-        models = contenders_of(trained, budget=asked.model_permutations, seed=settings.seed)
-    report = audit_variants(x, axis, design, places, chains, settings, models=models, diagnostics=asked.diagnostics,
-                            progress=progress)  # fmt: skip
+    if estimator is None and bytes_in_memory(dataset["intensity"]) > study.compute.in_memory_mb * 2**20:
+        rows, axis = rows_on_axis(dataset["intensity"], dataset["axis"].values)
+        where = Execution(study.compute.scheduler, study.compute.workers)
+        report = _audit_stream(rows, axis, design, places, chains, settings, where, trained=trained,
+                               diagnostics=asked.diagnostics, progress=progress)  # fmt: skip
+    else:
+        x, axis = spectra_on_axis(dataset["intensity"], dataset["axis"].values)
+        models = contenders(estimator, settings) or _models_of(trained, asked.model_permutations, settings)
+        report = audit_variants(x, axis, keep_copies_together(design, x), places, chains, settings, models=models,
+                                diagnostics=asked.diagnostics, progress=progress)  # fmt: skip
     return report.with_study(study, snapshot, intensity_unit=str(dataset["intensity"].attrs.get("units", "")))
+
+
+def _models_of(trained: Sequence[OutOfFold], budget: int, settings: Settings) -> list[Contender]:
+    if not trained:
+        return []
+    from spectral_core.estimators import contenders_of
+
+    return contenders_of(trained, budget=budget, seed=settings.seed)
+
+
+def _audit_stream(
+    rows: Any, axis: Floats, design: Design, places: AxisPlaces, chains: Sequence[Chain], settings: Settings,
+    execution: Execution, *, trained: Sequence[OutOfFold] = (), diagnostics: bool = False,
+    progress: Progress | None = None,
+) -> AuditReport:  # fmt: skip
+    """Audit spectra that are read a block of rows at a time; the report says what was asked of a subsample only."""
+    found = audit_stream(rows, axis, design, places, chains, settings, execution=execution, progress=progress)
+    variants = [_report_on_variant(case, places) for case in found.cases]
+    report = report_on(found.subject, settings, variants, overall([variant.verdict for variant in variants]))
+    if diagnostics:
+        blocks = {str(chain): found.subsample.blocks(chain, axis) for chain in chains}
+        report = with_diagnostics(report, blocks, found.subsample.design, places, seed=settings.seed)
+    why = "Models are judged where all spectra are held; the probe speaks for every variant here."
+    told = dict.fromkeys((one.model, one.note) for one in trained)
+    models = [{"check": f"model {name}", "why": why + note} for name, note in told]
+    not_asked = [*report.content["not_asked"], *found.not_asked_of_all(settings, diagnostics=diagnostics), *models]
+    return report.with_content(not_asked=not_asked, streamed=found.told(settings))
 
 
 def audit_variants(

@@ -34,8 +34,85 @@ def spectra_on_axis(x: Any, axis: npt.ArrayLike) -> tuple[npt.NDArray[np.floatin
         raise AuditError("axis", "one position a channel", f"shape {positions.shape}", "Pass a flat sequence.")
     values = real_matrix(x, positions.size, "channels of axis")
     check_axis(positions, where="axis")
+    _check_columns(x, positions)
     check_finite(values, positions, where="X")
     return values, positions
+
+
+def check_rows_agree(x: Any, **given: Any) -> None:
+    """Refuse a pandas.Series whose index names the rows of a DataFrame in another order.
+
+    An index that names other rows altogether is not looked at, as scikit-learn does.
+
+    Raises:
+        AuditError: The same rows in another order: read one after another, spectra would get others' values.
+    """
+    rows = getattr(x, "index", None)
+    if rows is None or callable(rows):
+        return
+    for name, column in given.items():
+        named = getattr(column, "index", None)
+        if named is None or callable(named) or len(named) != len(rows) or named.equals(rows):
+            continue
+        if not set(named).symmetric_difference(rows):
+            raise AuditError(name, "rows in the order of X", "the same index in another order",
+                             f"Pass {name}.loc[X.index].")  # fmt: skip
+
+
+def _check_columns(x: Any, positions: Floats) -> None:
+    """Refuse a DataFrame whose columns are positions of other channels; names and plain numbering say nothing.
+
+    Raises:
+        AuditError: A column's position is nearer to another channel of the axis than to its own.
+    """
+    columns = getattr(x, "columns", None)
+    if columns is None or positions.size < 2:
+        return
+    try:
+        named = np.asarray(columns, dtype=np.float64)
+    except (TypeError, ValueError):
+        return
+    spacing = np.diff(positions)
+    reach = np.minimum(np.r_[spacing[0], spacing], np.r_[spacing, spacing[-1]]) / 2
+    off = np.flatnonzero(~(np.abs(named - positions) <= reach))
+    if off.size and not np.array_equal(named, np.arange(named.size)):
+        first = int(off[0])
+        raise AuditError(f"X, column {first + 1}", f"the position {positions[first]:g} of axis", f"{named[first]:g}",
+                         "Pass axis=X.columns.astype(float), or columns in the order of axis.")  # fmt: skip
+
+
+def rows_on_axis(x: Any, axis: npt.ArrayLike) -> tuple[Any, Floats]:
+    """Take n × d intensities that are not read yet, and the d positions of their channels.
+
+    Returns:
+        What slices by rows: a Dask or numpy array. Whether its numbers are finite is seen when they are read.
+
+    Raises:
+        AuditError: X has another shape or holds no real numbers.
+        SpectraError: An axis that is not strictly increasing.
+    """
+    data = getattr(x, "data", x)
+    lazy = data if hasattr(data, "dask") else np.asarray(x)
+    positions = np.asarray(axis, dtype=np.float64)
+    if positions.ndim != 1:
+        raise AuditError("axis", "one position a channel", f"shape {positions.shape}", "Pass a flat sequence.")
+    _check_matrix(lazy, positions.size, "channels of axis")
+    _check_columns(x, positions)
+    check_axis(positions, where="axis")
+    return lazy, positions
+
+
+def bytes_in_memory(x: Any) -> int:
+    """Bytes that spectra take as float64."""
+    return 8 * int(np.prod(np.shape(x), dtype=np.int64))
+
+
+def _check_matrix(values: Any, columns: int, what: str) -> None:
+    if values.ndim != 2 or values.shape[1] != columns:
+        raise AuditError("X", f"n × d numbers for {columns} {what}", f"shape {values.shape}",
+                         "Pass one row a spectrum and one column for each.")  # fmt: skip
+    if not (np.issubdtype(values.dtype, np.floating) or np.issubdtype(values.dtype, np.integer)):
+        raise AuditError("X", "real numbers", f"dtype {values.dtype}", "Convert the intensities.")
 
 
 def real_matrix(x: Any, columns: int, what: str) -> npt.NDArray[np.floating]:
@@ -44,12 +121,8 @@ def real_matrix(x: Any, columns: int, what: str) -> npt.NDArray[np.floating]:
     Raises:
         AuditError: X has another shape or holds no real numbers.
     """
-    values = np.asarray(x)
-    if values.ndim != 2 or values.shape[1] != columns:
-        raise AuditError("X", f"n × d numbers for {columns} {what}", f"shape {values.shape}",
-                         "Pass one row a spectrum and one column for each.")  # fmt: skip
-    if not (np.issubdtype(values.dtype, np.floating) or np.issubdtype(values.dtype, np.integer)):
-        raise AuditError("X", "real numbers", f"dtype {values.dtype}", "Convert the intensities.")
+    values = np.asarray(x, order="C")  # one layout: sums in another order would differ in their last digits
+    _check_matrix(values, columns, what)
     return values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
 
 

@@ -20,6 +20,7 @@ from spectral_core.messages import Message
 from spectral_core.places import AxisPlaces, Places
 from spectral_core.regions import Regions, segments
 from spectral_core.splits import Design
+from spectral_core.unit_credits import credits_by_unit
 from spectral_core.verdict import Case
 
 if TYPE_CHECKING:
@@ -198,6 +199,7 @@ def report_on(subject: Subject, settings: Settings, variants: Sequence[VariantRe
         "regions": dict(subject.regions),
         "spectra": dict(subject.spectra),
         "variants": [variant.to_dict() for variant in variants],
+        "units": credits_by_unit(variants),
         "checks": [check.to_dict() for check in checks],
         "not_asked": [
             {"check": f"{c.code} ({c.variant})", "why": c.finding.removeprefix("Not asked: ")}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM})
 
@@ -57,7 +56,7 @@ class AuditError(OffbandError):
 
 
 @contextmanager
-def room_for(what: str, place: Path) -> Iterator[None]:
+def room_for(what: str, place: object) -> Iterator[None]:
     """Tell a disk that is full, over its quota or read-only, or a missing permission, in one sentence.
 
     Other errors of the system stay what they are: some pass, and are tried again.

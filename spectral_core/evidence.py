@@ -18,7 +18,7 @@ from spectral_core.inference import (
     permutation_p,
     step_down_max_t,
 )  # fmt: skip
-from spectral_core.probe import Probe
+from spectral_core.probe import Judgement, Probe
 from spectral_core.splits import Codes, Design
 
 Floats = npt.NDArray[np.float64]
@@ -113,20 +113,26 @@ def ask(
     """
     n_classes = len(design.classes)
     found = probe.judge(labelings.anywhere, folds, n_classes)
-    held_out = credit(found.margins, n_classes)
+    inside = None if labelings.within_batch is None else probe.judge(labelings.within_batch, folds, n_classes)
+    answer = answer_of(
+        found, inside, design, n_channels=block.n_channels, rank=probe.rank, note=block.note, alpha=alpha
+    )
+    return answer, found.statistic, None if inside is None else inside.statistic
+
+
+def answer_of(
+    found: Judgement, inside: Judgement | None, design: Design, *, n_channels: int, rank: int, note: str, alpha: float
+) -> Answer:
+    """Make an answer, with unadjusted p-values, of judgements under permutations anywhere and within batches."""
+    held_out = credit(found.margins, len(design.classes))
     recall = {c: float(held_out[design.codes == i].mean()) for i, c in enumerate(design.classes)}
-    within, gain, p_within = None, None, float("nan")
+    gain, p_within = None, float("nan")
     accuracy = balanced_mean(design, held_out, alpha=alpha)
-    if labelings.within_batch is not None:
-        inside = probe.judge(labelings.within_batch, folds, n_classes)
-        within = inside.statistic
-        p_within = permutation_p(float(within[0]), within[1:])
+    if inside is not None:
+        p_within = permutation_p(float(inside.statistic[0]), inside.statistic[1:])
         gain = accuracy.shifted(-float(inside.accuracy[1:].mean()))
     p = permutation_p(float(found.statistic[0]), found.statistic[1:])
-    answer = Answer(
-        block.n_channels, probe.rank, accuracy, recall, held_out, p, p, p_within, p_within, gain, block.note
-    )  # fmt: skip
-    return answer, found.statistic, within
+    return Answer(n_channels, rank, accuracy, recall, held_out, p, p, p_within, p_within, gain, note)
 
 
 def adjust(

@@ -31,7 +31,8 @@ class Design:
     `unit` codes what is independent (every spectrum its own unit where none was declared); `batch` codes
     sessions or instruments (one batch where none was declared). `order` grows with the time of acquisition (NaN
     where not stated, None where never) and `instrument` codes the instrument (−1 where not stated). `copies` are
-    pairs of rows with the same spectrum that were declared as two units (see copies.py).
+    pairs of rows with the same spectrum that were declared as two units (see copies.py). `unit_names` are what the
+    units were called (empty where nobody named them).
     """
 
     codes: Codes
@@ -43,6 +44,7 @@ class Design:
     order: npt.NDArray[np.float64] | None = None
     instrument: Codes | None = None
     copies: tuple[tuple[int, int], ...] = ()
+    unit_names: tuple[str, ...] = ()
 
     @property
     def n(self) -> int:
@@ -54,8 +56,10 @@ class Design:
         unit = np.unique(self.unit[rows], return_inverse=True)[1]
         order = None if self.order is None else self.order[rows]
         instrument = None if self.instrument is None else self.instrument[rows]
+        names = tuple(self.unit_names[u] for u in np.unique(self.unit[rows])) if self.unit_names else ()
         return replace(
-            self, codes=self.codes[rows], unit=unit, batch=self.batch[rows], order=order, instrument=instrument
+            self, codes=self.codes[rows], unit=unit, batch=self.batch[rows], order=order, instrument=instrument,
+            unit_names=names,
         )  # fmt: skip
 
     @cached_property
@@ -137,11 +141,12 @@ def make_design(
                          "Name the specimen each spectrum was taken from.")  # fmt: skip
     batches = _column(batch, n, "batch")
     instruments = _column(instrument, n, "instrument")
-    unit_codes = np.arange(n) if units is None else np.unique(units, return_inverse=True)[1]
+    named, unit_codes = np.unique(np.arange(n) if units is None else units, return_inverse=True)
     batch_names, batch_codes = np.unique(np.full(n, "") if batches is None else batches, return_inverse=True)
     return Design(codes, tuple(str(c) for c in classes), unit_codes, batch_codes,
                   tuple(str(b) for b in batch_names), units is not None, acquisition_order(acquired_at, n=n),
-                  None if instruments is None else _codes_of_stated(instruments))  # fmt: skip
+                  None if instruments is None else _codes_of_stated(instruments),
+                  unit_names=() if units is None else tuple(str(name) for name in named))  # fmt: skip
 
 
 def _codes_of_stated(names: npt.NDArray[np.str_]) -> Codes:
@@ -210,8 +215,8 @@ def permuted_codes(design: Design, *, n: int, seed: int, within_batch: bool = Fa
     Returns:
         (spectra × n) class codes.
     """
-    rng = np.random.default_rng([seed, _PERMUTATIONS, int(within_batch)])
-    labels, block = _exchangeable(design, within_batch)
+    rng = permutation_stream(seed, within_batch=within_batch)
+    labels, block = exchange_blocks(design, within_batch=within_batch)
     # as many labelings as spectra or more: two bytes a label, not eight
     labels = labels.astype(np.int16 if len(design.classes) < 2**15 else np.intp)
     drawn = np.empty((labels.size, n), dtype=labels.dtype)
@@ -228,7 +233,7 @@ def count_permutations(design: Design, *, within_batch: bool = False) -> float:
         >>> round(count_permutations(make_design(["a", "a", "b", "b"])))
         6
     """
-    labels, block = _exchangeable(design, within_batch)
+    labels, block = exchange_blocks(design, within_batch=within_batch)
     logarithm = 0.0
     for b in range(int(block.max()) + 1):
         counts = np.bincount(labels[block == b])
@@ -236,8 +241,13 @@ def count_permutations(design: Design, *, within_batch: bool = False) -> float:
     return float(np.exp(logarithm)) if logarithm < log(1e300) else float("inf")
 
 
-def _exchangeable(design: Design, within_batch: bool) -> tuple[Codes, Codes]:
-    """Label and block of each entity; labels move only inside a block."""
+def permutation_stream(seed: int, *, within_batch: bool) -> np.random.Generator:
+    """Give the random stream of a permutation group."""
+    return np.random.default_rng([seed, _PERMUTATIONS, int(within_batch)])
+
+
+def exchange_blocks(design: Design, *, within_batch: bool) -> tuple[Codes, Codes]:
+    """Give label and block of each entity; labels move only inside a block."""
     first = np.unique(design.entity, return_index=True)[1]
     unit, labels = design.unit[first], design.codes[first]
     key = np.stack([

@@ -12,23 +12,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from spectral_core.errors import OffbandError, StudyError
-from spectral_core.models import parse_model
-from spectral_core.preprocessing import parse_variant
 from spectral_core.spectra import canonical_axis_unit
+from spectral_core.study_fields import ArchivePlace, Interval
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
-
-
-def _ordered(interval: tuple[float, float]) -> tuple[float, float]:
-    low, high = interval
-    if not low < high:
-        raise ValueError(f"an interval [low, high] with low < high, found [{low:g}, {high:g}]")
-    return interval
-
-
-Interval = Annotated[tuple[float, float], AfterValidator(_ordered)]
 
 
 class Samples(_Part):
@@ -136,17 +125,25 @@ class AuditSettings(_Part):
 
 
 class Tracking(_Part):
-    """Where MLflow keeps the runs; by default an sqlite file beside the results."""
+    """Where MLflow keeps the runs; by default an sqlite file beside the results.
+
+    `registered_model` names the registered model whose versions are the study's first model on its first variant.
+    """
 
     uri: str | None = None
     experiment: str | None = None
+    registered_model: str | None = Field(default=None, pattern=r"^[^/:@'\"]+$")
 
 
 class Compute(_Part):
-    """Where Dask computes: "threads", "processes", or the address of a running scheduler."""
+    """Where Dask computes: "threads", "processes", or the address of a running scheduler.
+
+    Spectra that take more than `in_memory_mb` as float64 are audited as a stream.
+    """
 
     scheduler: str = Field(default="threads", pattern=r"^(threads|processes|(tcp|tls)://.+)$")
     workers: int | None = Field(default=None, ge=1)
+    in_memory_mb: float = Field(default=512.0, gt=0)
 
 
 class Study(_Part):
@@ -154,8 +151,9 @@ class Study(_Part):
 
     name: str = Field(min_length=1)
     inbox: Path
-    archive: Path
+    archive: ArchivePlace
     results: Path
+    intake: Path | None = None
     inbox_after: Literal["leave"] | Path = "leave"
     inbox_after_refusal: Literal["leave"] | Path = "leave"
     samples: Samples
@@ -180,7 +178,17 @@ class Study(_Part):
         return self
 
     @model_validator(mode="after")
+    def _a_folder_keeps_its_own_ledger(self) -> Self:
+        if self.intake is not None and isinstance(self.archive, Path):
+            raise ValueError(f"intake only with an archive on object storage, found archive {self.archive}")
+        return self
+
+    @model_validator(mode="after")
     def _chains_parse(self) -> Self:
+        # here, because scikit-learn and scipy take long to import for those who only name the type
+        from spectral_core.models import parse_model
+        from spectral_core.preprocessing import parse_variant
+
         for name, texts, parse in (
             ("variants", self.variants, parse_variant),
             ("models", self.models, parse_model),
@@ -195,6 +203,13 @@ class Study(_Part):
         """Map `inbox_after` and `inbox_after_refusal` to their folders, where files are moved at all."""
         kept = {"inbox_after": self.inbox_after, "inbox_after_refusal": self.inbox_after_refusal}
         return {key: folder for key, folder in kept.items() if isinstance(folder, Path)}
+
+    @property
+    def intake_folder(self) -> Path:
+        """Where ledger and quarantine lie, on this machine: the archive, or beside the results if it is elsewhere."""
+        if isinstance(self.archive, Path):
+            return self.archive
+        return self.intake or self.results / "intake"
 
     @property
     def tracking_uri(self) -> str:
@@ -216,7 +231,7 @@ class Study(_Part):
 
     def digest(self) -> str:
         """Short hash of what decides the result: everything but the places where things are kept."""
-        places = {"inbox", "archive", "results", "tracking", "compute", "inbox_after", "inbox_after_refusal"}
+        places = {"inbox", "archive", "intake", "results", "tracking", "compute", "inbox_after", "inbox_after_refusal"}
         content = self.model_dump(mode="json", exclude=places | ({"quality"} if self.quality == Quality() else set()))
         content["samples"].pop("sheet", None)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
@@ -253,8 +268,8 @@ def study_from(content: dict[str, Any], *, where: Path) -> Study:
     samples = study.samples
     if samples.sheet is not None:
         samples = samples.model_copy(update={"sheet": base / samples.sheet})
-    names = ("inbox", "archive", "results", "inbox_after", "inbox_after_refusal")
-    places = {name: base / place for name in names if (place := getattr(study, name)) != "leave"}
+    names = ("inbox", "archive", "results", "intake", "inbox_after", "inbox_after_refusal")
+    places = {name: base / place for name in names if isinstance(place := getattr(study, name), Path)}
     return study.model_copy(update={**places, "samples": samples})
 
 

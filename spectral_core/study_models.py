@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
+from dask.delayed import delayed
 
 from spectral_core.controls.blocks import make_blocks
-from spectral_core.copies import keep_copies_together
+from spectral_core.copies import digest_of, keep_alike_together, keep_copies_together
 from spectral_core.estimators import OutOfFold
-from spectral_core.models import parse_model
+from spectral_core.kept_models import keep_model, kept_model
+from spectral_core.memory import fits_in_memory
+from spectral_core.models import Model, parse_model
 from spectral_core.preprocessing import parse_variant
-from spectral_core.regions import locate_regions
+from spectral_core.regions import Regions, locate_regions
 from spectral_core.splits import Design, make_design
+from spectral_core.streamed_training import Stock, classified_blocks, train_streamed
+from spectral_core.streaming.passes import Execution
+from spectral_core.streaming.rows import Rows
 from spectral_core.study import Study
 from spectral_core.training import TrainedModel, train
 
@@ -22,43 +29,102 @@ REGIONS = ("bands", "off_band", "blank")  # the same for every variant, so that 
 
 
 def design_of(study: Study, spectra: xr.Dataset) -> Design:
-    """Read classes and, where the study declares them, units and batches off spectra as archived."""
+    """Read classes and, where the study declares them, units and batches off spectra as archived.
+
+    Args:
+        study: Its sample sheet says what is declared.
+        spectra: A Spectra dataset; of one too large for memory the rows are read a block at a time.
+    """
     declared = {role: spectra[role].values for role in ("unit", "batch") if getattr(study.samples, role)}
-    return keep_copies_together(make_design(spectra["label"].values, **declared), spectra["intensity"].values)
+    design, intensity = make_design(spectra["label"].values, **declared), spectra["intensity"]
+    if fits_in_memory(*intensity.shape):
+        return keep_copies_together(design, intensity.values)
+    rows = Rows(intensity.data)
+    execution = Execution(study.compute.scheduler, study.compute.workers)
+    parts = execution.compute([delayed(_digests, pure=False)(rows.between(a, b)) for a, b in execution.ranges(rows)])
+    digests = np.frombuffer(b"".join(parts), dtype=np.uint64).reshape(-1, 2)
+    return keep_alike_together(design, digests, lambda row: rows[slice(row, row + 1)][0])
 
 
-def train_models(study: Study, measured: xr.Dataset, variant: xr.Dataset, *, chain: str) -> Iterator[TrainedModel]:
+def _digests(rows: Rows) -> bytes:
+    return b"".join(digest_of(row) for _, x in rows.blocks() for row in np.ascontiguousarray(x))
+
+
+def loaded_if_small(spectra: xr.Dataset) -> xr.Dataset:
+    """Load a dataset that fits in memory; leave another as it lies."""
+    return spectra.load() if fits_in_memory(*spectra["intensity"].shape) else spectra
+
+
+def train_models(
+    study: Study, measured: xr.Dataset, variant: xr.Dataset, *, chain: str, folder: Path, design: Design | None = None,
+) -> Iterator[TrainedModel]:  # fmt: skip
     """Cross-validate every model of the study on one variant, whole and region by region as the audit cuts it.
+
+    Each is on file, with its predictions for the audit, before it is given; one that is there already is read.
+    Spectra that do not fit in memory (`memory.fits_in_memory`) are streamed: see `streamed_training`.
 
     Args:
         study: Models, regions, folds and seed.
-        measured: Spectra as archived.
-        variant: The same spectra preprocessed by the chain.
+        measured: Spectra as archived, loaded or lazy.
+        variant: The same spectra preprocessed by the chain, loaded or lazy.
         chain: Text of the chain.
+        folder: Where the models of this study and snapshot are kept.
+        design: What `design_of` gives for `measured`, if it is known already.
+
+    Raises:
+        AuditError: A model cannot be fitted to the spectra.
+        ArchiveError: The disk is full, or the folder cannot be written.
     """
-    axis = np.asarray(measured["axis"].values)
-    bands = study.band_intervals()
-    regions = locate_regions(axis, axis_unit=study.reading.axis_unit, bands=bands, blanks=study.blank_intervals())
-    full = np.asarray(variant["intensity"].values), np.asarray(variant["axis"].values)
-    blocks = make_blocks(measured["intensity"].values, regions, bands, parse_variant(chain), preprocessed=full)
-    for text in study.models:
-        yield train(
-            full[0],
-            design_of(study, measured),
-            model=parse_model(text),
-            variant=chain,
-            regions={name: blocks.by_name[name].matrix for name in REGIONS if name in blocks.by_name},
-            folds=study.audit.folds,
-            permutations=study.audit.model_permutations,
-            seed=study.audit.seed,
-            workers=study.compute.workers or 1,
-        )
+    design, settings = design or design_of(study, measured), study.audit
+    conduct: Any = {"folds": settings.folds, "permutations": settings.model_permutations, "seed": settings.seed}
+    large = not fits_in_memory(*measured["intensity"].shape)
+    training = _streamed if large else _in_memory
+    models = [parse_model(text) for text in study.models]
+    kept = [kept_model(folder, design, model=model, variant=chain, **conduct) for model in models]
+    left = [model for model, found in zip(models, kept, strict=True) if found is None]
+    trained = training(study, measured, variant, chain, design, left, folder)
+    for found in kept:
+        yield found or next(trained)
 
 
-def keep_predictions(trained: TrainedModel, folder: Path) -> Path:
-    """Write what the audit needs of a trained model into a folder; the same model and variant, the same file."""
-    name = "".join(c if c.isalnum() else "-" for c in f"{trained.variant} {trained.model.text}")
-    return OutOfFold.of(trained).save(folder / f"{name}.npz")
+def _in_memory(
+    study: Study, measured: xr.Dataset, variant: xr.Dataset, chain: str, design: Design, models: Sequence[Model],
+    folder: Path,
+) -> Iterator[TrainedModel]:  # fmt: skip
+    if not models:
+        return
+    settings, workers, full = study.audit, study.compute.workers or 1, variant["intensity"].values
+    blocks = make_blocks(measured["intensity"].values, _regions(study, measured), study.band_intervals(),
+                         parse_variant(chain), preprocessed=(full, np.asarray(variant["axis"].values)))  # fmt: skip
+    regions = {name: blocks.by_name[name].matrix for name in REGIONS if name in blocks.by_name}
+    for model in models:
+        trained = train(
+            full, design, model=model, variant=chain, regions=regions, folds=settings.folds,
+            permutations=settings.model_permutations, seed=settings.seed, workers=workers,
+        )  # fmt: skip
+        keep_model(trained, folder)
+        yield trained
+
+
+def _streamed(
+    study: Study, measured: xr.Dataset, variant: xr.Dataset, chain: str, design: Design, models: Sequence[Model],
+    folder: Path,
+) -> Iterator[TrainedModel]:  # fmt: skip
+    stock = Stock(measured["intensity"].data, variant["intensity"].data)
+    axis = np.asarray(variant["axis"].values)
+    blocks = classified_blocks(_regions(study, measured), parse_variant(chain), axis)
+    execution = Execution(study.compute.scheduler, study.compute.workers)
+    for trained in train_streamed(
+        stock, blocks, design, models, variant=chain, folds=study.audit.folds,
+        permutations=study.audit.model_permutations, seed=study.audit.seed, execution=execution,
+    ):  # fmt: skip
+        keep_model(trained, folder)
+        yield trained
+
+
+def _regions(study: Study, measured: xr.Dataset) -> Regions:
+    axis, unit = np.asarray(measured["axis"].values), study.reading.axis_unit
+    return locate_regions(axis, axis_unit=unit, bands=study.band_intervals(), blanks=study.blank_intervals())
 
 
 def kept_predictions(folder: Path, study: Study, design: Design) -> list[OutOfFold]:

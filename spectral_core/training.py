@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from spectral_core.errors import AuditError
 from spectral_core.models import Model
+from spectral_core.models.subsample import Subsample
 from spectral_core.splits import Codes, Design, permuted_codes, random_folds, unit_folds
 
 Floats = npt.NDArray[np.float64]
@@ -40,6 +41,7 @@ class TrainedModel:
             unit folds reaches the observed one; 1 where there were none.
         fit_seconds: Wall time of the fit to all spectra.
         pipeline: The pipeline fitted to all spectra; it predicts class names.
+        subsample: What stood for all spectra, where they were too many for the model.
     """
 
     model: Model
@@ -52,6 +54,7 @@ class TrainedModel:
     p_association: float
     fit_seconds: float
     pipeline: Pipeline
+    subsample: Subsample | None = None
 
     def to_metrics(self) -> dict[str, float]:
         """Give the numbers by the names under which runs are compared; the same names for every model."""
@@ -62,10 +65,13 @@ class TrainedModel:
 
     def to_frame(self, design: Design, *, spectrum_ids: Sequence[str]) -> pd.DataFrame:
         """Give one row a spectrum: id, label, and for both kinds of folds the prediction and the fold."""
-        names = np.asarray(design.classes)
-        columns: dict[str, object] = {"spectrum_id": list(spectrum_ids), "label": names[design.codes]}
+
+        def named(codes: Codes) -> object:  # a byte a spectrum, not a text
+            return pd.Categorical.from_codes(codes, pd.Index(design.classes))
+
+        columns: dict[str, object] = {"spectrum_id": list(spectrum_ids), "label": named(design.codes)}
         for kind, fold in self.folds.items():
-            columns |= {f"predicted_{kind}": names[self.predictions[kind]], f"fold_{kind}": fold}
+            columns |= {f"predicted_{kind}": named(self.predictions[kind]), f"fold_{kind}": fold}
         return pd.DataFrame(columns)
 
     def __str__(self) -> str:
@@ -106,33 +112,29 @@ def train(
     full = _checked(intensity, design, where)
     parts = {name: _checked(x, design, f"{where}, {name}") for name, x in regions.items()}
     units, mixed = unit_folds(design, k=folds, seed=seed), random_folds(design, k=folds, seed=seed)
-    with threadpool_limits(1 if min(full.shape) < _SMALL else None), _named(where):
-        pipeline, fit_seconds = _fit(model, full, design, seed)
+    with threadpool_limits(1 if min(full.shape) < _SMALL else None), refusals_named(where):
+        pipeline, fit_seconds = fit_to_all(model, full, design, seed)
         compact = compact_coordinates(full, model)
 
         def held_out(x: Floats, folds: Sequence[Codes]) -> Codes:
-            return _out_of_fold(model, x, design.codes, folds, seed)
+            return out_of_fold(model, x, design.codes, folds, seed)
 
         together = held_out(compact, units)
         predicted = {
             "unit_folds": together,
             "random_folds": held_out(compact, mixed) if design.has_replicates else together,
         } | {name: held_out(compact_coordinates(x, model), units) for name, x in parts.items()}
-        relabelled = permuted_codes(design, n=permutations, seed=seed).T
-        null = Parallel(n_jobs=workers, max_nbytes=None)(
-            delayed(_accuracy)(model, compact, codes, units, seed) for codes in relabelled
-        )
+        null = null_accuracies(model, compact, design, units, n=permutations, seed=seed, workers=workers)
     accuracy = {name: balanced_accuracy(design.codes, p) for name, p in predicted.items()}
-    reached = sum(value >= accuracy["unit_folds"] - 1e-12 for value in null)
     return TrainedModel(
         model=model,
         variant=variant,
         predictions=predicted,
-        folds={"unit_folds": _numbers(units), "random_folds": _numbers(mixed)},
+        folds={"unit_folds": fold_numbers(units), "random_folds": fold_numbers(mixed)},
         balanced_accuracy=accuracy,
-        recall=_recalls(design, predicted["unit_folds"]),
+        recall=recalls(design, predicted["unit_folds"]),
         permutations=permutations,
-        p_association=(1 + reached) / (1 + permutations),
+        p_association=share_reached(accuracy["unit_folds"], null),
         fit_seconds=fit_seconds,
         pipeline=pipeline,
     )
@@ -150,18 +152,41 @@ def balanced_accuracy(truth: Codes, predicted: Codes) -> float:
     return float((right[total > 0] / total[total > 0]).mean())
 
 
-def _fit(model: Model, x: Floats, design: Design, seed: int) -> tuple[Pipeline, float]:
+def share_reached(observed: float, null: Sequence[float]) -> float:
+    """Give the share of labelings, the observed one counted in, that reach the observed accuracy.
+
+    Example:
+        >>> share_reached(0.7, [0.5, 0.7, 0.6])
+        0.5
+    """
+    return (1 + sum(value >= observed - 1e-12 for value in null)) / (1 + len(null))
+
+
+def null_accuracies(
+    model: Model, x: Floats, design: Design, folds: Sequence[Codes], *, n: int, seed: int, workers: int = 1
+) -> list[float]:
+    """Cross-validate a model under n label permutations, each a complete one; give their balanced accuracies."""
+    relabelled = permuted_codes(design, n=n, seed=seed).T
+    found: list[float] = Parallel(n_jobs=workers, max_nbytes=None)(
+        delayed(_accuracy)(model, x, codes, folds, seed) for codes in relabelled
+    )
+    return found
+
+
+def fit_to_all(model: Model, x: Floats, design: Design, seed: int) -> tuple[Pipeline, float]:
+    """Fit a model to n × d spectra and the names of their classes; give the wall time too."""
     started = time.perf_counter()
     pipeline = model.build(seed).fit(x, np.asarray(design.classes)[design.codes])
     return pipeline, time.perf_counter() - started
 
 
 def _accuracy(model: Model, x: Floats, codes: Codes, folds: Sequence[Codes], seed: int) -> float:
-    return balanced_accuracy(codes, _out_of_fold(model, x, codes, folds, seed))
+    return balanced_accuracy(codes, out_of_fold(model, x, codes, folds, seed))
 
 
-def _out_of_fold(model: Model, x: Floats, codes: Codes, folds: Sequence[Codes], seed: int) -> Codes:
-    predicted = np.empty(codes.size, dtype=np.intp)
+def out_of_fold(model: Model, x: Floats, codes: Codes, folds: Sequence[Codes], seed: int) -> Codes:
+    """Predict the class codes of n × d spectra, each by a fit without its fold; −1 outside of all folds."""
+    predicted = np.full(codes.size, -1, dtype=np.intp)
     for test in folds:
         training = np.ones(codes.size, dtype=np.bool_)
         training[test] = False
@@ -185,8 +210,12 @@ def compact_coordinates(x: Floats, model: Model) -> Floats:
 
 
 @contextmanager
-def _named(where: str) -> Iterator[None]:
-    """Say which model and variant an estimator's refusal is about."""
+def refusals_named(where: str) -> Iterator[None]:
+    """Say which model and variant an estimator's refusal is about.
+
+    Raises:
+        AuditError: The estimator refused the spectra.
+    """
     try:
         yield
     except ValueError as error:
@@ -194,13 +223,22 @@ def _named(where: str) -> Iterator[None]:
                          "Change the model's arguments, or use fewer folds.") from error  # fmt: skip
 
 
-def _checked(intensity: npt.ArrayLike, design: Design, where: str) -> Floats:
-    x = np.asarray(intensity, dtype=np.float64)
+def check_design(design: Design, where: str) -> None:
+    """Refuse to train on one class or one unit.
+
+    Raises:
+        AuditError: There is only one.
+    """
     if len(design.classes) < 2:
         raise AuditError(f"{where}, labels", "two or more classes", f"one class, {design.classes[0]!r}",
                          "Add spectra of another class: accuracy has no meaning with one.")  # fmt: skip
     if design.n_units < 2:
         raise AuditError(f"{where}, units", "two or more units", "one", "Add spectra of another specimen.")
+
+
+def _checked(intensity: npt.ArrayLike, design: Design, where: str) -> Floats:
+    x = np.asarray(intensity, dtype=np.float64)
+    check_design(design, where)
     if x.ndim != 2 or x.shape[0] != design.n or x.shape[1] == 0:
         raise AuditError(f"{where}, intensities", f"{design.n} spectra of one or more channels",
                          f"shape {x.shape}", "Pass one row for each label.")  # fmt: skip
@@ -211,13 +249,20 @@ def _checked(intensity: npt.ArrayLike, design: Design, where: str) -> Floats:
     return x
 
 
-def _numbers(folds: Sequence[Codes]) -> Codes:
+def fold_numbers(folds: Sequence[Codes]) -> Codes:
+    """Give the number of the fold that holds each spectrum out.
+
+    Example:
+        >>> fold_numbers([np.array([0, 2]), np.array([1])])
+        array([0, 1, 0])
+    """
     number = np.empty(sum(fold.size for fold in folds), dtype=np.intp)
     for f, fold in enumerate(folds):
         number[fold] = f
     return number
 
 
-def _recalls(design: Design, predicted: Codes) -> dict[str, float]:
+def recalls(design: Design, predicted: Codes) -> dict[str, float]:
+    """Give for each class the share of its spectra that are predicted right."""
     own = {name: design.codes == code for code, name in enumerate(design.classes)}
     return {name: float((predicted[mask] == code).mean()) for code, (name, mask) in enumerate(own.items())}

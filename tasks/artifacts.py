@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -10,8 +11,10 @@ from prefect.runtime import flow_run
 
 from spectral_core.ingest_report import IngestReport
 from spectral_core.study import Study
-from tasks.auditing import Audited
 from tasks.policy import io_task
+
+if TYPE_CHECKING:
+    from tasks.auditing import Audited
 
 MOST_ROWS = 1000
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from spectral_core.archive import open_archive
 from spectral_core.audit import audit_study
+from spectral_core.audit_report import AuditReport
 from spectral_core.study import Study
 from spectral_core.study_models import design_of, kept_predictions
 from tasks.policy import pure_task
@@ -58,12 +59,17 @@ def audit_snapshot(study: Study, snapshot: str, *, origin: dict[str, str]) -> Au
     folder = results_folder(study, snapshot)
     told = {**report.to_dict()["provenance"], **_run_of_models(folder / "report.json", bool(trained)), **origin}
     report = report.with_content(provenance=told)
+    return write_audit(report, folder, probe_metrics(report.to_dict()) | diagnostic_metrics(report.to_dict()))
+
+
+def write_audit(report: AuditReport, folder: Path, metrics: dict[str, float]) -> Audited:
+    """Write report.html and report.json into a folder, and say what was found in few words."""
     return Audited(
         report.verdict,
         report.summary,
         tuple((reason.code, reason.message) for reason in report.reasons),
         tuple((caveat.code, caveat.message) for caveat in report.caveats),
-        probe_metrics(report.to_dict()) | diagnostic_metrics(report.to_dict()),
+        metrics,
         report.save_html(folder / "report.html"),
         report.save_json(folder / "report.json"),
     )
@@ -84,9 +90,10 @@ def probe_metrics(content: Mapping[str, Any]) -> dict[str, float]:
     """
     named = _deciding(content)["variant"]
     variant = next(v for v in content.get("probe", content["variants"]) if v["variant"] == named)
-    probes = dict(variant["probes"])
-    full = probes.pop("full")
-    probes |= {"unit_folds": full, "random_folds": variant["random_folds"] or full}
+    further = dict(variant["probes"])
+    full = further.pop("full")
+    # MLflow's page of a run lists them in this order
+    probes = {"unit_folds": full, "random_folds": variant["random_folds"] or full, **further}
     metrics = {f"balanced_accuracy_{name}": float(probe["balanced_accuracy"]) for name, probe in probes.items()}
     return metrics | {"p_association": float(full["p"])}
 

@@ -6,6 +6,7 @@ start-up messages off. There is no active run: threads may log side by side.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -20,6 +21,7 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
+import numpy.typing as npt
 from filelock import FileLock
 from sklearn.pipeline import Pipeline
 
@@ -27,6 +29,7 @@ from spectral_core.errors import OffbandError
 from spectral_core.models.files import TRUSTED_TYPES
 from tasks.environment import TELEMETRY_OFF
 
+Floats = npt.NDArray[np.float64]
 # a user who sets one of these keeps that value
 _DEFAULTS = {
     # what MLflow logs as an error is raised as well, and told in one sentence
@@ -99,7 +102,7 @@ def log_batch(
 ) -> None:
     """Log everything at once; only more than 900 metrics (a class each, say) need another call."""
     entities, now = import_mlflow().entities, int(time.time() * 1000)
-    numbers = [entities.Metric(k, float(v), now, 0) for k, v in _allowed(metrics or {}).items()]
+    numbers = [entities.Metric(k, float(v), now, 0) for k, v in allowed_names(metrics or {}).items()]
     texts = [entities.Param(k, str(v)[:_TEXT]) for k, v in (params or {}).items()]
     marks = [entities.RunTag(k, v) for k, v in (tags or {}).items()]
     client = connect(run.tracking_uri)
@@ -108,8 +111,15 @@ def log_batch(
         client.log_batch(run.run_id, metrics=numbers[start : start + _AT_ONCE])
 
 
-def save_model(path: Path, pipeline: Pipeline, *, channels: int) -> None:
-    """Write a fitted pipeline as an MLflow model in skops format, with its signature."""
+def save_model(path: Path, pipeline: Pipeline, *, channels: int, example: Floats | None = None) -> None:
+    """Write a fitted pipeline as an MLflow model in skops format, with its signature and one spectrum as example.
+
+    Args:
+        path: A folder that is not there yet.
+        pipeline: The fitted pipeline.
+        channels: Number of channels that it takes.
+        example: One spectrum (1 × channels) for MLflow's pages and for trying the model out; None for none.
+    """
     import_mlflow()
     import mlflow.sklearn
     from mlflow.models import ModelSignature
@@ -119,10 +129,19 @@ def save_model(path: Path, pipeline: Pipeline, *, channels: int) -> None:
     gives = Schema([TensorSpec(np.dtype(np.str_), (-1,))])
     mlflow.sklearn.save_model(
         pipeline, str(path), serialization_format="skops", skops_trusted_types=list(TRUSTED_TYPES),
-        signature=ModelSignature(inputs=takes, outputs=gives),
+        signature=ModelSignature(inputs=takes, outputs=gives), input_example=example,
         # stated, because finding them out loads the model in another process, for seconds
         pip_requirements=[f"{name}=={version(name)}" for name in ("scikit-learn", "skops", "numpy", "scipy")],
     )  # fmt: skip
+
+
+def shown_as_model(run: RunReference, folder: Path) -> dict[str, str]:
+    """Give the tag by which MLflow's tables show the model that a run keeps in a folder of this name.
+
+    Its own `log_model` writes it too, but only to its active run.
+    """
+    told = import_mlflow().models.Model.load(str(folder)).get_tags_dict()
+    return {"mlflow.log-model.history": json.dumps([{**told, "run_id": run.run_id, "artifact_path": folder.name}])}
 
 
 @contextmanager
@@ -178,7 +197,7 @@ def _without_password(text: str) -> str:
     return re.sub(r"//[^/@\s]*@", "//…@", text)
 
 
-def _allowed(metrics: Mapping[str, float]) -> dict[str, float]:
+def allowed_names(metrics: Mapping[str, float]) -> dict[str, float]:
     """Spell names as MLflow allows; names that become one are told apart by a number."""
     spelled: dict[str, float] = {}
     for name, value in metrics.items():

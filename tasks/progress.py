@@ -11,6 +11,7 @@ from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.context import TaskRunContext
+from prefect.logging import get_run_logger
 
 Observer = Callable[[str, int, int], None]
 """Takes what is being done, how many pieces are done, and how many there are."""
@@ -29,6 +30,14 @@ def watched_by(observer: Observer) -> Iterator[None]:
         yield
     finally:
         _observer.reset(token)
+
+
+def tell_dashboard(scheduler: str) -> None:
+    """Log the address of a Dask scheduler's dashboard, where one is used and has one."""
+    from spectral_core.preprocessing.blocks import dashboard_of  # not for ingestion, which starts more quickly without
+
+    if (dashboard := dashboard_of(scheduler)) is not None:
+        get_run_logger().info("Dask dashboard: %s", dashboard)
 
 
 class Progress:

@@ -13,10 +13,12 @@ from spectral_core.archive import open_archive
 from spectral_core.ingest_report import IngestReport
 from spectral_core.study import Study
 from tasks.auditing import Audited
+from tasks.mlflow_audit import end_audited_run
+from tasks.open_runs import OpenRun, close_lost_runs, note_open
 from tasks.policy import io_task
-from tasks.tracking import RunReference, end_pipeline_run, fail_run, start_pipeline_run
+from tasks.tracking import RunReference, start_pipeline_run
 
-_open_runs: dict[str, RunReference] = {}
+_open_runs: dict[str, OpenRun] = {}
 """Runs of this process that are neither closed nor failed, by flow run: a flow's hook is told nothing else."""
 
 
@@ -31,27 +33,23 @@ class PipelineResult:
 
 @io_task(name="begin tracking")
 def begin_tracking(study: Study, snapshot: str) -> RunReference:
-    """Open the parent run under which every model of this pipeline run is logged."""
+    """Open the parent run under which every model of this pipeline run is logged; close what a killed run left."""
+    close_lost_runs(study)
     shape = open_archive(study.archive).open(snapshot).sizes
     flow_run_id = str(current.get_id())
-    run = start_pipeline_run(
+    if flow_run_id not in _open_runs:  # the task may be tried again
+        _open_runs[flow_run_id] = note_open(study, flow_run_id)
+    return start_pipeline_run(
         study, snapshot=snapshot, n_spectra=shape["sample"], n_channels=shape["channel"], flow_run_id=flow_run_id
     )  # fmt: skip
-    _open_runs[flow_run_id] = run
-    return run
 
 
 @io_task(name="end tracking")
 def end_tracking(run: RunReference, audited: Audited) -> None:
-    """Close the parent run with the verdict, its numbers and the reports."""
-    end_pipeline_run(
-        run,
-        verdict=audited.verdict,
-        reasons=[code for code, _ in audited.reasons],
-        metrics=audited.metrics,
-        artifacts=[audited.report_json, audited.report_html],
-    )
-    _open_runs.pop(str(current.get_id()), None)
+    """Close the parent run with the verdict, its numbers and the reports, and write the models' verdicts to theirs."""
+    end_audited_run(run, audited)
+    if (opened := _open_runs.pop(str(current.get_id()), None)) is not None:
+        opened.closed()
 
 
 def origin_of(run: RunReference, command: str) -> dict[str, str]:
@@ -63,4 +61,4 @@ def fail_tracking(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) ->
     """Mark the parent run failed, with the reason; a hook for flows that failed, crashed or were cancelled."""
     opened = _open_runs.pop(str(flow_run.id), None)
     if opened is not None:
-        fail_run(opened, message=state.message or str(state.type))
+        opened.fail(state.message or str(state.type))

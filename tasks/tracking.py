@@ -18,6 +18,7 @@ from spectral_core.models.files import load_pipeline
 from spectral_core.splits import Design
 from spectral_core.study import Study
 from spectral_core.training import TrainedModel
+from tasks.mlflow_experiment import describe_experiment
 from tasks.mlflow_store import (
     RunReference,
     connect,
@@ -29,6 +30,7 @@ from tasks.mlflow_store import (
     open_run,
     reaching,
     save_model,
+    shown_as_model,
 )
 
 __all__ = [
@@ -61,6 +63,7 @@ def start_pipeline_run(
     uri = study.tracking_uri
     with reaching(uri):
         experiment = find_experiment(uri, study.experiment)
+        describe_experiment(uri, experiment, study=study.name)
         parent = open_run(uri, experiment, name=f"{study.name} @ {snapshot[:8]}", tags=tags)
         with failed_unless_done(parent):
             _log_dataset(parent, study, snapshot, {"spectra": n_spectra, "channels": n_channels})
@@ -80,6 +83,8 @@ def log_model_run(
     axis: npt.NDArray[np.float64],
     axis_unit: str,
     seed: int,
+    snapshot: str = "",
+    example: npt.NDArray[np.float64] | None = None,
 ) -> RunReference:
     """Log one trained model as a child run: parameters, metrics, out-of-fold predictions, and the model file.
 
@@ -91,6 +96,8 @@ def log_model_run(
         axis: Positions of the channels that the fitted pipeline takes.
         axis_unit: Their unit.
         seed: Seed of the training.
+        snapshot: Snapshot of the archive that it was trained on.
+        example: One spectrum, 1 × d, to be kept with the model as an example of what it takes.
 
     Raises:
         OffbandError: The tracking server or database does not answer.
@@ -99,20 +106,22 @@ def log_model_run(
         "variant": result.variant, "model": result.model.text, "model_settings": result.model.settings,
         "folds": int(result.folds["unit_folds"].max()) + 1, "permutations": result.permutations, "seed": seed,
         "n": design.n, "d": axis.size, "units": design.n_units, "classes": ", ".join(design.classes),
+        **_subsampled(result),
     }  # fmt: skip
     chains = {"offband.variant": result.variant, "offband.model": result.model.text}
-    tags = {"mlflow.parentRunId": parent.run_id, **chains, **_code_version()}
+    tags = {"mlflow.parentRunId": parent.run_id, "offband.archive_snapshot": snapshot, **chains, **_code_version()}
     with TemporaryDirectory(prefix="offband-run-") as folder:
         predictions = result.to_frame(design, spectrum_ids=spectrum_ids)
         predictions.to_csv(Path(folder) / "predictions.csv", index=False)
         np.savetxt(Path(folder) / "axis.csv", axis, fmt="%.17g", header=f"axis ({axis_unit})", comments="")
-        save_model(Path(folder) / "model", result.pipeline, channels=axis.size)
+        save_model(Path(folder) / "model", result.pipeline, channels=axis.size, example=example)
         with reaching(parent.tracking_uri):
-            name = f"{result.variant} · {result.model.text}"
+            name = f"{result.model.text} · {result.variant}"  # the table cuts names short: what differs comes first
             child = open_run(parent.tracking_uri, parent.experiment_id, name=name, tags=tags)
             with failed_unless_done(child):
                 connect(child.tracking_uri).log_artifacts(child.run_id, folder)
-                log_batch(child, params=params, metrics=result.to_metrics())
+                shown = shown_as_model(child, Path(folder) / "model")
+                log_batch(child, params=params, metrics=result.to_metrics(), tags=shown)
                 end_run(child, "FINISHED")
     return child
 
@@ -124,8 +133,9 @@ def end_pipeline_run(
     reasons: Sequence[str],
     metrics: Mapping[str, float],
     artifacts: Sequence[Path],
+    note: str = "",
 ) -> None:
-    """Close the parent run with its verdict.
+    """Close the parent run with its verdict, which its name begins with from then on.
 
     Args:
         parent: The pipeline's run.
@@ -133,14 +143,19 @@ def end_pipeline_run(
         reasons: Codes of its reasons.
         metrics: Numbers of the audit.
         artifacts: Files to keep with the run, such as report.json and report.html.
+        note: What its page says of it, as Markdown.
 
     Raises:
         OffbandError: The tracking server or database does not answer.
     """
     tags = {"offband.verdict": verdict, "offband.reasons": ", ".join(reasons)}
+    tags |= {"mlflow.note.content": note} if note else {}
     with reaching(parent.tracking_uri), failed_unless_done(parent):
+        client = connect(parent.tracking_uri)
+        named = client.get_run(parent.run_id).info.run_name.removeprefix(f"{verdict} · ")
+        client.update_run(parent.run_id, name=f"{verdict} · {named}")
         for path in artifacts:
-            connect(parent.tracking_uri).log_artifact(parent.run_id, str(path))
+            client.log_artifact(parent.run_id, str(path))
         log_batch(parent, metrics=metrics, tags=tags)
         end_run(parent, "FINISHED")
 
@@ -173,8 +188,10 @@ def load_logged_pipeline(run: RunReference) -> Pipeline:
 def _log_dataset(parent: RunReference, study: Study, snapshot: str, profile: Mapping[str, int]) -> None:
     entities = import_mlflow().entities
     source = json.dumps({"archive": str(study.archive), "snapshot": snapshot})
-    dataset = entities.Dataset(name=study.name, digest=snapshot[:36], source_type="offband-archive",
-                               source=source, profile=json.dumps(profile))  # fmt: skip
+    takes = [{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, profile["channels"]]}}]
+    schema = {"mlflow_tensorspec": {"features": json.dumps(takes), "targets": None}}
+    dataset = entities.Dataset(name=study.name, digest=snapshot[:36], source_type="offband-archive", source=source,
+                               schema=json.dumps(schema), profile=json.dumps(profile))  # fmt: skip
     context = entities.InputTag("mlflow.data.context", "training and audit")
     connect(parent.tracking_uri).log_inputs(parent.run_id, [entities.DatasetInput(dataset, [context])])
 
@@ -188,6 +205,15 @@ def _settings(study: Study) -> dict[str, object]:
         "axis_unit": study.reading.axis_unit,
         **study.audit.model_dump(),
     }
+
+
+def _subsampled(result: TrainedModel) -> dict[str, object]:
+    """Name what stood for all spectra, where they were too many for a model."""
+    drawn = result.subsample
+    if drawn is None:
+        return {}
+    return {"subsample": drawn.spectra, "subsample_units": drawn.units, "subsample_seed": drawn.seed,
+            "subsample_for": drawn.used_for}  # fmt: skip
 
 
 @cache

@@ -4,7 +4,8 @@ from spectral_core.archive.axis import ArchiveAxis, axis_of, most_frequent_axis
 from spectral_core.archive.folder import check_claimable, is_archive
 from spectral_core.archive.ledger import Entry, Ledger, Row, Stat, State
 from spectral_core.archive.quarantine import drop_copies, hashes_kept, keep_copy, quarantine_path
-from spectral_core.archive.store import Archive, Snapshot, create_archive, open_archive
+from spectral_core.archive.snapshots import Snapshot
+from spectral_core.archive.store import Archive, create_archive, open_archive
 from spectral_core.archive.verification import Discrepancy, Verification, verify_archive
 
 __all__ = [

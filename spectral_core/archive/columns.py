@@ -20,6 +20,7 @@ from spectral_core.spectra import validate_spectra
 CHUNK_BYTES = 4 * 2**20
 TEXT_ROWS = 4096
 DIGEST_ROWS = 65_536
+READ_ROWS = 32 * TEXT_ROWS
 NUMERIC = ("intensity", "axis")
 DIGEST = "_digest"  # no column's array begins so (see array_name)
 IDENTITY = ("spectrum_id", "source", "source_sha256")
@@ -58,10 +59,21 @@ def array_in(group: zarr.Group, name: str) -> zarr.Array[Any]:
 
 
 def read_texts(group: zarr.Group, column: str, start: int = 0) -> Texts:
-    """Read one metadata column from row `start` on, as Python texts."""
+    """Read one metadata column from row `start` on, as Python texts; where few differ, equal ones are one object."""
     array = text_array(group, column)
-    texts: Texts = np.asarray(array[start:]).astype(object)
+    texts: Texts = np.empty(array.shape[0] - start, dtype=object)
+    known: dict[str, str] = {}
+    for at in range(start, array.shape[0], READ_ROWS):
+        read = np.asarray(array[at : at + READ_ROWS]).tolist()
+        if len(known) <= (at - start) // 2:
+            read = [known.setdefault(text, text) for text in read]
+        texts[at - start : at - start + len(read)] = read
     return texts
+
+
+def text_variable(texts: Texts) -> xr.Variable:
+    """Put texts on `sample` as they are: xarray would copy each one by way of pandas, gigabytes of them in all."""
+    return xr.Variable(("sample",), texts, fastpath=True)
 
 
 def lay_out(group: zarr.Group, axis: ArchiveAxis) -> None:

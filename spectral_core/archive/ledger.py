@@ -16,7 +16,7 @@ from spectral_core.errors import ArchiveError, offenders
 State = Literal["archived", "duplicate", "quarantined", "waiting"]
 
 BUSY_S = 120.0
-_VERSION = 2
+_VERSION = 3
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
     source TEXT NOT NULL, sha256 TEXT NOT NULL,
@@ -31,7 +31,8 @@ CREATE TABLE IF NOT EXISTS stats (
     ctime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS inboxes (
-    path TEXT PRIMARY KEY, left_out TEXT NOT NULL, last_seen TEXT NOT NULL
+    path TEXT PRIMARY KEY, left_out TEXT NOT NULL, moved_to TEXT NOT NULL, identity TEXT NOT NULL,
+    last_seen TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS labelled (samples TEXT NOT NULL, snapshot TEXT NOT NULL);
 """
@@ -43,6 +44,8 @@ DROP INDEX files_by_sha256;
 INSERT INTO files SELECT * FROM files_1;
 DROP TABLE files_1;
 """
+# version 2 did not know where files were moved, nor which folder the inbox was
+_FROM_2 = f"DROP TABLE inboxes; {_SCHEMA}"
 _RECORD = """
 INSERT INTO files
 VALUES (:source, :sha256, :state, :reason, :size, :mtime_ns, :snapshot, :spectra, :now, :now)
@@ -77,6 +80,15 @@ class Row(Entry):
 
     first_seen: str = ""
     last_seen: str = ""
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """A folder that files came from: what in it is no instrument file, where files were moved, and which it was."""
+
+    left_out: tuple[Path, ...]
+    moved_to: tuple[Path, ...]
+    identity: str
 
 
 class Stat(NamedTuple):
@@ -121,21 +133,25 @@ class Ledger:
     def _lay_out(self) -> None:
         with self._transaction() as db:
             (version,) = db.execute("PRAGMA user_version").fetchone()  # another process may have been first
-            script = {0: _SCHEMA, 1: _FROM_1}.get(version, "")
+            script = {0: _SCHEMA, 1: _FROM_1, 2: _FROM_2}.get(version, "")
             for statement in [*script.split(";"), f"PRAGMA user_version = {_VERSION}"]:
                 db.execute(statement)
 
-    def remember_inbox(self, path: Path, *, left_out: Iterable[Path] = ()) -> None:
-        """Note from which folder files come, and what in it is no instrument file, so that `verify` can compare."""
-        names = json.dumps([str(other) for other in left_out])
+    def remember_inbox(
+        self, path: Path, *, left_out: Iterable[Path] = (), moved_to: Iterable[Path] = (), identity: str = ""
+    ) -> None:
+        """Note from which folder files come, for the next run and for `verify`; see `Inbox`."""
+        lists = [json.dumps([str(other) for other in others]) for others in (left_out, moved_to)]
         with self._transaction() as db:
-            db.execute("INSERT OR REPLACE INTO inboxes VALUES (?, ?, ?)", (str(path), names, utc_now()))
+            row = (str(path), *lists, identity, utc_now())
+            db.execute("INSERT OR REPLACE INTO inboxes VALUES (?, ?, ?, ?, ?)", row)
 
-    def inboxes(self) -> dict[Path, list[Path]]:
-        """Map the folders that files came from to what in them is no instrument file."""
+    def inboxes(self) -> dict[Path, Inbox]:
+        """Give the folders that files came from."""
         with self._explained():
-            rows = self._db.execute("SELECT path, left_out FROM inboxes ORDER BY path")
-            return {Path(path): [Path(name) for name in json.loads(left_out)] for path, left_out in rows}
+            rows = self._db.execute("SELECT path, left_out, moved_to, identity FROM inboxes ORDER BY path").fetchall()
+        return {Path(path): Inbox(_paths(left_out), _paths(moved_to), identity)
+                for path, left_out, moved_to, identity in rows}  # fmt: skip
 
     def remember_labels(self, samples: str, snapshot: str) -> None:
         """Note that all spectra of a snapshot carry the labels that samples of this digest state."""
@@ -154,6 +170,11 @@ class Ledger:
         with self._explained():
             return [Row(*row) for row in self._db.execute(f"SELECT * FROM files {where}", values)]
 
+    def rows_of(self, source: str) -> list[Row]:
+        """List what became of the files of that name."""
+        with self._explained():
+            return [Row(*row) for row in self._db.execute("SELECT * FROM files WHERE source = ?", (source,))]
+
     def counts(self) -> dict[str, int]:
         """Count the files of each state that occurs."""
         with self._explained():
@@ -171,11 +192,11 @@ class Ledger:
         with self._explained():
             return self._db.execute(query, (source,)).fetchone() is not None
 
-    def known_stats(self) -> dict[str, tuple[Stat, str]]:
-        """Map a file's name to its stat when it was last hashed, and the sha256 it had."""
+    def known_stats(self) -> dict[str, tuple[tuple[int, int, int], str]]:
+        """Map a file's name to its `Stat` when it was last hashed, as a plain tuple, and the sha256 it had."""
         with self._explained():
             rows = self._db.execute("SELECT source, size, mtime_ns, ctime_ns, sha256 FROM stats")
-            return {source: (Stat(size, mtime, ctime), sha) for source, size, mtime, ctime, sha in rows}
+            return {row[0]: (row[1:4], row[4]) for row in rows}
 
     def record(self, entries: Iterable[Entry], stats: Mapping[str, tuple[Stat, str]] | None = None) -> None:
         """Write what became of files, and what their bytes were hashed to, in one transaction."""
@@ -188,6 +209,15 @@ class Ledger:
                 "INSERT OR REPLACE INTO stats VALUES (?, ?, ?, ?, ?)",
                 ((name, stat.size, stat.mtime_ns, stat.ctime_ns, sha) for name, (stat, sha) in (stats or {}).items()),
             )
+
+    def drop(self, sources: Iterable[str]) -> set[str]:
+        """Forget files that waited or were refused alone and are part of another now; give the hashes they had."""
+        names = [(source,) for source in sources]
+        alone = "FROM files WHERE source = ? AND state IN ('waiting', 'quarantined')"
+        with self._transaction() as db:
+            hashes = {sha for name in names for (sha,) in db.execute(f"SELECT sha256 {alone}", name)}
+            db.executemany(f"DELETE {alone}", names)
+        return hashes - {""}
 
     def touch(self, seen: Iterable[tuple[str, str]]) -> None:
         """Note that files, given as (name, sha256), were seen again."""
@@ -255,6 +285,10 @@ class Ledger:
                 str(error),
                 "Move the file away: it is rebuilt from the archive and the inbox.",
             ) from None
+
+
+def _paths(names: str) -> tuple[Path, ...]:
+    return tuple(Path(name) for name in json.loads(names))
 
 
 def utc_now() -> str:

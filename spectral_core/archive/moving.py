@@ -2,23 +2,36 @@
 
 A file is moved after the commit and its ledger rows, never before: one that is archived but still lies in the inbox,
 say because the process was killed, is known to the next run, which moves it. Nothing is overwritten.
+
+An ENVI cube and its header are moved one after the other, the header first: what lies in the inbox between the two
+renames has a name that the ledger knows as settled, and the next run moves it after its header.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
 from spectral_core.archive.inbox import Found, stat_of
 from spectral_core.archive.ledger import Stat
 from spectral_core.errors import ArchiveError, StudyError
-from spectral_core.readers.envi import header_of
+from spectral_core.readers import Source, hash_entries
+from spectral_core.readers.envi import header_names, header_of
 
 QUIET_S = 2.0
 """A file that changed within this time may still be written: it is moved once it has kept still for as long."""
+
+AWAITED_S = 300.0
+"""Half of a cube waits this long for the other half before it is refused."""
+
+
+def is_awaited(stat: Stat) -> bool:
+    """Whether the missing part of a file may still come; a time that lies far ahead says no more than an old one."""
+    return abs(time.time_ns() - stat.ctime_ns) < AWAITED_S * 1e9
 
 
 def check_destinations(inbox: Path, archive: Path, folders: Mapping[str, Path]) -> None:
@@ -67,12 +80,9 @@ class Departures:
         self.moved = 0
 
     def note(self, file: Found, sha256: str, *, refused: bool) -> None:
-        """Note a file whose fate is in the next commit; what is more than one file on disk stays.
-
-        The two files of an ENVI cube cannot be renamed at once, and one without the other would be lost.
-        """
+        """Note a file whose fate is in the next commit; the header of a cube goes with it."""
         folder = self._folders.get("inbox_after_refusal" if refused else "inbox_after")
-        if folder is not None and header_of(file.path) is None:
+        if folder is not None:
             self._waiting[file.name] = (file, folder, sha256, time.monotonic())
 
     def forget(self, name: str) -> None:
@@ -97,64 +107,138 @@ class Departures:
                 if stat_of(file.path) == file.stat:
                     self.moved += self._move(file, folder, sha256)
 
+    def finish(self, file: Found, source: Source, hashes: Iterable[str]) -> str | None:
+        """Move numbers after their header, if that is where a run that ended too early has left it.
+
+        Args:
+            file: Numbers without a header, of a name that the ledger knows as settled.
+            source: Their content.
+            hashes: What files of that name were hashed to.
+
+        Returns:
+            The one of these hashes that the two together have, if they were moved.
+        """
+        for folder in self._folders.values():
+            wanted = folder / file.path.relative_to(self._inbox)
+            for sha256 in hashes:
+                for place in (wanted, _apart(wanted, sha256[:12])):
+                    if _belongs(source.data, place, sha256):
+                        with _explained(file, folder):
+                            _rename([file.path], place, sha256)
+                        self.moved += 1
+                        return sha256
+        return None
+
     def _move(self, file: Found, folder: Path, sha256: str) -> bool:
-        try:
-            place = _rename(file.path, folder / file.path.relative_to(self._inbox), sha256)
-            if _same_content(stat_of(place), file.stat):
+        header = header_of(file.path)
+        paths = [file.path] if header is None else [header, file.path]
+        with suppress(FileNotFoundError), _explained(file, folder):  # somebody else may take it away
+            places = _rename(paths, folder / file.path.relative_to(self._inbox), sha256)
+            if _same_content(places, file.stat):
                 return True
-            _rename(place, file.path, sha256)  # it was written to at the last moment: the next run reads it anew
-        except FileNotFoundError:
-            pass  # somebody else took it away
-        except OSError as error:
-            raise ArchiveError(
-                f"{file.name}, which is archived or in quarantine",
-                f"to be moved to {folder}",
-                error.strerror or str(error),
-                "Give permission or free space; the next run moves it.",
-            ) from None
+            # it was written to at the last moment: the next run reads it anew
+            for path, place in reversed(list(zip(paths, places, strict=True))):
+                _rename([place], path, sha256)
         return False
 
 
-def _rename(path: Path, wanted: Path, sha256: str) -> Path:
-    """Rename without ever overwriting: the new name is claimed by an empty file or folder, which is then replaced."""
-    place = _claim(wanted, sha256, is_folder=path.is_dir())
+@contextmanager
+def _explained(file: Found, folder: Path) -> Iterator[None]:
     try:
-        path.rename(place)
-    except OSError:
-        if place.is_dir():
-            place.rmdir()
-        else:
-            place.unlink()
+        yield
+    except FileNotFoundError:
         raise
-    return place
+    except OSError as error:
+        raise ArchiveError(
+            f"{file.name}, which is archived or in quarantine",
+            f"to be moved to {folder}",
+            error.strerror or str(error),
+            "Give permission or free space; the next run moves it.",
+        ) from None
 
 
-def _claim(wanted: Path, sha256: str, *, is_folder: bool) -> Path:
-    """Claim a name that nobody has; an empty file or folder, which a killed process may have left, is nobody's."""
-    wanted.parent.mkdir(parents=True, exist_ok=True)
-    for place in _names(wanted, sha256):
-        try:
-            if is_folder:
-                place.mkdir()
-            else:
-                os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-        except FileExistsError:
-            if place.is_dir() != is_folder or (any(place.iterdir()) if is_folder else place.stat().st_size):
-                continue
-        return place
+def _belongs(numbers: bytes, place: Path, sha256: str) -> bool:
+    """Whether numbers go to a place, nobody's so far, beside a header with which they have that hash."""
+    if place.exists() and place.stat().st_size:
+        return False
+    headers = [place.with_name(name) for name in header_names(place) if place.with_name(name).is_file()]
+    return any(hash_entries({h.name: h.read_bytes(), place.name: numbers}) == sha256 for h in headers)
+
+
+def _rename(paths: Sequence[Path], wanted: Path, sha256: str) -> list[Path]:
+    """Rename without ever overwriting: each new name is claimed by an empty file or folder, which is then replaced.
+
+    Args:
+        paths: A file or folder, or the header and the numbers of a cube; all are renamed, or none.
+        wanted: The new name of the last; a header keeps its own, beside it.
+        sha256: Parts it from another file that has the name.
+    """
+    places = _claim(paths, wanted, sha256)
+    done = 0
+    try:
+        for path, place in zip(paths, places, strict=True):
+            path.rename(place)
+            done += 1
+    except OSError:
+        for place in places[done:]:
+            _release(place)
+        for path, place in zip(paths[:done], places[:done], strict=True):
+            _rename([place], path, sha256)
+        raise
+    return places
+
+
+def _claim(paths: Sequence[Path], wanted: Path, sha256: str) -> list[Path]:
+    """Claim names that nobody has; an empty file or folder, which a killed process may have left, is nobody's."""
+    for name in _names(wanted, sha256, is_cube=len(paths) > 1):
+        name.parent.mkdir(parents=True, exist_ok=True)
+        places = [*(name.with_name(path.name) for path in paths[:-1]), name]
+        claimed = [_is_claimed(place, is_folder=path.is_dir()) for path, place in zip(paths, places, strict=True)]
+        if all(claimed):
+            return places
+        for place, ours in zip(places, claimed, strict=True):
+            if ours:
+                _release(place)
     raise AssertionError("names never end")
 
 
-def _names(wanted: Path, sha256: str) -> Iterator[Path]:
+def _is_claimed(place: Path, *, is_folder: bool) -> bool:
+    try:
+        if is_folder:
+            place.mkdir()
+        else:
+            os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    except FileExistsError:
+        return place.is_dir() == is_folder and not (any(place.iterdir()) if is_folder else place.stat().st_size)
+    return True
+
+
+def _release(place: Path) -> None:
+    with suppress(FileNotFoundError):
+        place.rmdir() if place.is_dir() else place.unlink()
+
+
+def _names(wanted: Path, sha256: str, *, is_cube: bool) -> Iterator[Path]:
     yield wanted
+    if is_cube:  # its files keep their names, which are in the hash, in a folder of their own
+        yield _apart(wanted, sha256[:12])
+        yield from (_apart(wanted, f"{sha256[:12]}.{number}") for number in count(2))
     for number in count(1):
         further = f".{number}" if number > 1 else ""
         yield wanted.with_name(f"{wanted.stem}.{sha256[:12]}{further}{wanted.suffix}")
+
+
+def _apart(wanted: Path, digits: str) -> Path:
+    return wanted.parent / f"{wanted.stem}.{digits}" / wanted.name
 
 
 def _is_old(stat: Stat) -> bool:
     return time.time_ns() - stat.ctime_ns > QUIET_S * 1e9
 
 
-def _same_content(after: Stat | None, before: Stat) -> bool:
-    return after is not None and (after.size, after.mtime_ns) == (before.size, before.mtime_ns)
+def _same_content(places: Sequence[Path], before: Stat) -> bool:
+    if len(places) == 1:
+        after = stat_of(places[0])
+        return after is not None and (after.size, after.mtime_ns) == (before.size, before.mtime_ns)
+    stats = [place.stat() for place in places]
+    return (sum(s.st_size for s in stats), max(s.st_mtime_ns for s in stats)) == (before.size, before.mtime_ns)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,8 +16,10 @@ import zarr
 from filelock import FileLock
 
 from spectral_core.archive.axis import ArchiveAxis, axis_of
+from spectral_core.archive.clock import remedy_of_refusal
 from spectral_core.archive.columns import (
     NUMERIC,
+    Texts,
     append_rows,
     array_in,
     check_same_rows,
@@ -31,46 +31,52 @@ from spectral_core.archive.columns import (
     read_texts,
     rows_to_store,
     text_columns,
+    text_variable,
     write_columns,
 )
-from spectral_core.archive.folder import check_archive, claim, damaged, first_line, locked, open_repository
-from spectral_core.errors import ArchiveError
+from spectral_core.archive.folder import check_archive, claim, lock_file, locked, open_repository
+from spectral_core.archive.objects import first_line
+from spectral_core.archive.rows import StoredRows
+from spectral_core.archive.snapshots import Snapshot, Snapshots
+from spectral_core.errors import ArchiveError, room_for
 from spectral_core.spectra import METADATA
+from spectral_core.storage import Place, place_from
 
 LOCK_WAIT_S = 120.0
+OVERTAKEN = 5
+"""Times that a commit is begun anew because another machine's came first; on one machine the lock prevents that."""
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """One commit: `written_at` is UTC, `spectra` the number of spectra in the archive after it."""
+def create_archive(path: Place | str, *, intake: Path | None = None, lock_wait_s: float = LOCK_WAIT_S) -> Archive:
+    """Open the archive in a folder or at `s3://bucket/prefix`; make one if nothing is there.
 
-    id: str
-    written_at: datetime
-    message: str
-    spectra: int
-
-
-def create_archive(path: Path, *, lock_wait_s: float = LOCK_WAIT_S) -> Archive:
-    """Open the archive in a folder; make one if the folder is absent or empty.
+    Args:
+        path: Where it is.
+        intake: Where the ledger and the quarantine of an archive on object storage lie, made if absent.
+        lock_wait_s: How long to wait for another process that writes.
 
     Raises:
-        ArchiveError: The folder holds something else, cannot be written, or is locked for too long.
+        ArchiveError: The place holds something else, cannot be written, or is locked for too long.
     """
-    claim(Path(path))
-    archive = Archive(Path(path), lock_wait_s=lock_wait_s)
+    place = place_from(path)
+    claim(place)
+    archive = Archive(place, intake=intake, lock_wait_s=lock_wait_s)
+    with room_for("ledger and quarantine", archive.intake):
+        archive.intake.mkdir(parents=True, exist_ok=True)
     with archive.writing():
         open_repository(archive.path, create=True)
     return archive
 
 
-def open_archive(path: Path, *, lock_wait_s: float = LOCK_WAIT_S) -> Archive:
-    """Open the archive in a folder; nothing is written until something is appended.
+def open_archive(path: Place | str, *, intake: Path | None = None, lock_wait_s: float = LOCK_WAIT_S) -> Archive:
+    """Open the archive in a folder or at `s3://bucket/prefix`; nothing is written until something is appended.
 
     Raises:
-        ArchiveError: The folder is not an archive, or damaged.
+        ArchiveError: The place is not an archive, or damaged.
     """
-    check_archive(Path(path))
-    return Archive(Path(path), lock_wait_s=lock_wait_s)
+    place = place_from(path)
+    check_archive(place)
+    return Archive(place, intake=intake, lock_wait_s=lock_wait_s)
 
 
 class Archive:
@@ -80,35 +86,44 @@ class Archive:
     `open_archive` or `create_archive`.
     """
 
-    def __init__(self, path: Path, *, lock_wait_s: float = LOCK_WAIT_S) -> None:
+    def __init__(self, path: Place, *, intake: Path | None = None, lock_wait_s: float = LOCK_WAIT_S) -> None:
         self.path = path
-        self._lock = FileLock(path / "lock")
+        self._intake = path if isinstance(path, Path) else intake
+        self._lock = FileLock(lock_file(path))
         self._lock_wait_s = lock_wait_s
-        self._opened: icechunk.Repository | None = None
+        self._snapshots = Snapshots(path)
         self._sources: dict[str, str] = {}
         self._spectra: Counter[str] = Counter()
         self._rows_known = 0
 
+    @property
+    def intake(self) -> Path:
+        """The folder of this machine with the ledger and the quarantine; the archive's own, where that is a folder.
+
+        Raises:
+            ArchiveError: The archive lies on object storage, and no such folder was named.
+        """
+        if self._intake is None:
+            raise ArchiveError(str(self.path), "the folder of its ledger and quarantine", "none named",
+                               "Name the study's `intake`.")  # fmt: skip
+        return self._intake
+
     def __len__(self) -> int:
         """Count the spectra in the latest snapshot."""
-        group = self._latest()
+        group = self._snapshots.latest()
         return 0 if group is None else int(array_in(group, "intensity").shape[0])
 
     def snapshot(self) -> str:
         """Name the latest snapshot."""
-        return str(self._repository().lookup_branch("main"))
+        return self._snapshots.newest()
 
     def history(self) -> list[Snapshot]:
         """List the snapshots, newest first, the empty one that every archive starts with included."""
-        try:
-            ancestry = list(self._repository().ancestry(branch="main"))
-        except icechunk.IcechunkError as error:
-            raise damaged(self.path, error) from None
-        return [Snapshot(s.id, s.written_at, s.message, int(s.metadata.get("spectra", 0))) for s in ancestry]
+        return self._snapshots.history()
 
     def sources(self) -> Mapping[str, str]:
         """Map the sha256 of every archived file to the name it was archived under."""
-        group = self._latest()
+        group = self._snapshots.latest()
         if group is not None:
             hashes = read_texts(group, "source_sha256", self._rows_known)
             names = read_texts(group, "source", self._rows_known)
@@ -124,7 +139,7 @@ class Archive:
 
     def axis(self) -> ArchiveAxis | None:
         """Give the axis that every spectrum shares, or None while the archive is empty."""
-        group = self._latest()
+        group = self._snapshots.latest()
         if group is None:
             return None
         positions, intensity = array_in(group, "axis"), array_in(group, "intensity")
@@ -137,7 +152,7 @@ class Archive:
         Raises:
             ArchiveError: The archive is empty, or has no such snapshot.
         """
-        return read_digests(zarr.open_group(self._session(snapshot).store, mode="r"))
+        return read_digests(zarr.open_group(self._snapshots.session(snapshot).store, mode="r"))
 
     def metadata(self, snapshot: str | None = None) -> xr.Dataset:
         """Load the metadata of all spectra, as coordinates on `sample` and without the spectra.
@@ -145,9 +160,9 @@ class Archive:
         Raises:
             ArchiveError: The archive is empty, or has no such snapshot.
         """
-        group = zarr.open_group(self._session(snapshot).store, mode="r")
+        group = zarr.open_group(self._snapshots.session(snapshot).store, mode="r")
         names = sorted(text_columns(group), key=lambda n: (METADATA.index(n) if n in METADATA else len(METADATA), n))
-        return xr.Dataset(coords={name: ("sample", read_texts(group, name)) for name in names})
+        return xr.Dataset(coords={name: text_variable(read_texts(group, name)) for name in names})
 
     def open(self, snapshot: str | None = None) -> xr.Dataset:
         """Open all spectra at a snapshot, by default the latest, as a Spectra dataset.
@@ -157,13 +172,17 @@ class Archive:
         Raises:
             ArchiveError: The archive is empty, or has no such snapshot.
         """
-        session = self._session(snapshot)
+        session = self._snapshots.session(snapshot)
         group = zarr.open_group(session.store, mode="r")
-        drop = [name for name in group.array_keys() if name not in NUMERIC]
-        stored: xr.Dataset = xr.open_zarr(session.store, consolidated=False, chunks={}, drop_variables=drop)
-        metadata = self.metadata(session.snapshot_id)
-        spectra = stored.drop_encoding().assign_coords(metadata.coords)
-        return spectra.assign_coords(axis=stored["axis"].load())
+        units = {name: {"units": array_in(group, name).attrs["units"]} for name in NUMERIC}
+        intensity = StoredRows(self.path, session.snapshot_id).lazily()
+        return xr.Dataset(
+            {"intensity": (("sample", "channel"), intensity, units["intensity"])},
+            coords={
+                **self.metadata(session.snapshot_id).coords,
+                "axis": ("channel", np.asarray(array_in(group, "axis")[:]), units["axis"]),
+            },
+        )
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -189,16 +208,25 @@ class Archive:
         """
         columns = check_storable(dataset, where=str(self.path))
         with self.writing():
-            fresh = rows_to_store(columns, self.sources())
-            if not fresh.any():
-                return self.snapshot()
-            axis = self._agreed_axis(axis_of(dataset))
-            intensity = dataset["intensity"].values[fresh]
-            with self._transaction(f"append {len(intensity)} spectra", added=len(intensity)) as group:
-                if "intensity" not in group:
-                    lay_out(group, axis)
-                append_rows(group, intensity, {name: texts[fresh] for name, texts in columns.items()})
+            for _ in range(OVERTAKEN - 1):
+                with suppress(icechunk.ConflictError):
+                    return self._append(dataset, columns)
+            try:
+                return self._append(dataset, columns)
+            except icechunk.ConflictError as error:
+                raise self._overtaken(error) from None
+
+    def _append(self, dataset: xr.Dataset, columns: Mapping[str, Texts]) -> str:
+        fresh = rows_to_store(columns, self.sources())
+        if not fresh.any():
             return self.snapshot()
+        axis = self._agreed_axis(axis_of(dataset))
+        intensity = dataset["intensity"].values[fresh]
+        with self._transaction(f"append {len(intensity)} spectra", added=len(intensity)) as group:
+            if "intensity" not in group:
+                lay_out(group, axis)
+            append_rows(group, intensity, {name: texts[fresh] for name, texts in columns.items()})
+        return self.snapshot()
 
     def relabel(self, metadata: xr.Dataset) -> int:
         """Correct the metadata of archived spectra in one commit; say how many spectra changed.
@@ -219,9 +247,16 @@ class Archive:
                 return 0
             changed = int(np.logical_or.reduce(list(differs.values())).sum())
             message = f"relabel {changed} spectra ({', '.join(sorted(differs))})"
-            with self._transaction(message, added=0) as group:
-                write_columns(group, {name: wanted[name] for name in differs})
+            try:
+                with self._transaction(message, added=0) as group:
+                    write_columns(group, {name: wanted[name] for name in differs})
+            except icechunk.ConflictError as error:
+                raise self._overtaken(error) from None
             return changed
+
+    def _overtaken(self, error: Exception) -> ArchiveError:
+        return ArchiveError(str(self.path), "a snapshot that nobody else commits to", first_line(error),
+                            "Let one machine write at a time, and run again; nothing was lost.")  # fmt: skip
 
     def _agreed_axis(self, axis: ArchiveAxis) -> ArchiveAxis:
         archived = self.axis()
@@ -237,55 +272,9 @@ class Archive:
     @contextmanager
     def _transaction(self, message: str, *, added: int) -> Iterator[zarr.Group]:
         try:
-            session = self._repository().writable_session("main")
-            group = zarr.open_group(session.store, mode="a")
-            yield group
-            spectra = int(array_in(group, "intensity").shape[0])
-            session.commit(message, metadata={"spectra": spectra, "added": added})
+            with self._snapshots.commit(message, added=added) as group:
+                yield group
         except (icechunk.IcechunkError, OSError) as error:
-            raise ArchiveError(
-                str(self.path),
-                "a store that takes the commit",
-                first_line(error),
-                "Check the disk and try again; nothing of this commit was stored.",
-            ) from None
-
-    def _repository(self) -> icechunk.Repository:
-        if self._opened is None:
-            self._opened = open_repository(self.path)
-        return self._opened
-
-    def _latest(self) -> zarr.Group | None:
-        try:
-            return self._group(self._repository().readonly_session("main"))
-        except icechunk.IcechunkError as error:
-            raise damaged(self.path, error) from None
-
-    def _session(self, snapshot: str | None) -> icechunk.Session:
-        try:
-            session = self._repository().readonly_session("main") if snapshot is None else self._at(snapshot)
-            if self._group(session) is not None:
-                return session
-        except icechunk.IcechunkError as error:
-            raise damaged(self.path, error) from None
-        found = f"none in snapshot {session.snapshot_id}"
-        remedy = "Ingest files first, or name a later snapshot."
-        raise ArchiveError(str(self.path), "spectra", found, remedy)
-
-    def _group(self, session: icechunk.Session) -> zarr.Group | None:
-        """Open the group of a snapshot; None if there are no spectra yet, which only the first may say."""
-        try:
-            return zarr.open_group(session.store, mode="r")
-        except zarr.errors.GroupNotFoundError as error:
-            if self._repository().lookup_snapshot(session.snapshot_id).parent_id is not None:
-                raise damaged(self.path, error) from None
-            return None
-
-    def _at(self, snapshot: str) -> icechunk.Session:
-        try:
-            return self._repository().readonly_session(snapshot_id=snapshot)
-        except (icechunk.IcechunkError, ValueError):
-            newest = ", ".join(f"{s.id} ({s.spectra} spectra)" for s in self.history()[:3])
-            expected = f"a snapshot of this archive, the newest being {newest}"
-            remedy = "Name one of its snapshots, or none for the latest."
-            raise ArchiveError(str(self.path), expected, repr(snapshot), remedy) from None
+            found = first_line(error)
+            expected = "a store that takes the commit"
+            raise ArchiveError(str(self.path), expected, found, remedy_of_refusal(found)) from None

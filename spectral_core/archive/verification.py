@@ -1,7 +1,8 @@
-"""Prove that ledger, store, quarantine and inbox agree, and that every byte still is what was archived."""
+"""Prove that ledger, store, quarantine, inbox and the folders that files were moved to agree, byte by byte."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,14 +13,19 @@ import numpy as np
 
 from spectral_core.archive.digests import UNRECORDED, row_digests
 from spectral_core.archive.inbox import Found, find_sources
-from spectral_core.archive.ledger import Ledger, Row
+from spectral_core.archive.ledger import Inbox, Ledger, Row
+from spectral_core.archive.mounts import is_another
 from spectral_core.archive.quarantine import quarantine_path
 from spectral_core.archive.store import Archive, open_archive
 from spectral_core.errors import ReadError, offenders
 from spectral_core.readers import open_source
 from spectral_core.spectra import check_axis
+from spectral_core.storage import ObjectPlace, Place
 
 _ROWS = 4096
+_SECOND = re.compile(r"\.[0-9a-f]{12}(\.\d+)?(?=(\.[^./]*)?$)")
+"""What `moving` puts into the name of a file whose own was taken."""
+
 Progress = Callable[[int, int], None]
 
 
@@ -41,8 +47,9 @@ class Verification:
     """What was compared, and what is off.
 
     `files` counts the ledger's rows by state; `spectra` are all in the store, `digests` of them were
-    recomputed; `hashed` counts files of inbox and quarantine whose sha256 was recomputed; `new` names files of
-    the inbox that no ingestion has seen yet, `gone` counts archived files that no longer lie there.
+    recomputed; `hashed` counts files whose sha256 was recomputed, in inbox and quarantine and where files were
+    moved; `new` names files of the inbox that no ingestion has seen yet, `gone` counts archived files that lie
+    neither there nor where files were moved.
     """
 
     archive: str
@@ -71,36 +78,48 @@ class Verification:
         return {**asdict(self), "sound": self.sound}
 
 
-def verify_archive(path: Path, *, inbox: Path | None = None, progress: Progress | None = None) -> Verification:
-    """Compare store, ledger, quarantine and inbox with one another, and recompute every hash.
+def verify_archive(
+    path: Place | str, *, inbox: Path | None = None, intake: Path | None = None, progress: Progress | None = None
+) -> Verification:
+    """Compare store, ledger, quarantine, inbox and moved files with one another, and recompute every hash.
 
     Nothing is changed. No ingestion can run meanwhile: the archive's lock is held.
 
     Args:
-        path: The archive's folder.
+        path: The archive's folder, or `s3://bucket/prefix`.
         inbox: Where its files come from; by default the folders that ingestion noted.
+        intake: Where the ledger and the quarantine of an archive on object storage lie; without it only the
+            store is verified.
         progress: Called with the numbers of spectra and files done, and in all.
 
     Raises:
         ArchiveError: The folder is no archive, its store cannot be read at all, or it is locked for too long.
     """
-    archive = open_archive(path)
-    with archive.writing(), Ledger(path / "ledger.sqlite") as ledger:
+    archive = open_archive(path, intake=intake)
+    if isinstance(archive.path, ObjectPlace) and intake is None:
+        return _verify_store(archive, progress)
+    with archive.writing(), Ledger(archive.intake / "ledger.sqlite") as ledger:
         rows = ledger.rows()
         noted = ledger.inboxes()
-        folders = {inbox: noted.get(inbox.resolve(), [])} if inbox is not None else noted
-        listed = {
-            folder: find_sources(folder, skip=left_out)[0] if folder.is_dir() else []
-            for folder, left_out in folders.items()
-        }
+        folders = {inbox: noted.get(inbox.resolve(), Inbox((), (), ""))} if inbox is not None else noted
+        listed = {folder: _sources(folder, about.left_out) for folder, about in folders.items()}
+        moved = {place: _sources(place, about.moved_to) for about in folders.values() for place in about.moved_to}
         kept = [row for row in rows if row.state == "quarantined" and row.sha256]
-        total = len(archive) + len(kept) + sum(map(len, listed.values()))
+        total = len(archive) + len(kept) + sum(map(len, [*listed.values(), *moved.values()]))
         check = _Check(archive, rows, total, progress or (lambda done, total: None))
-        off = [*check.store(), *check.ledger(), *check.quarantine(kept), *_absent(tuple(folders)), *check.inbox(listed)]
+        off = [*check.store(), *check.ledger(), *check.quarantine(kept), *_absent(folders, listed),
+               *check.inbox(listed), *check.moved(moved)]  # fmt: skip
         return Verification(
             str(path), archive.snapshot(), len(archive), check.digests, ledger.counts(), check.hashed,
             tuple(map(str, folders)), tuple(check.new), check.gone(listed), tuple(off),
         )  # fmt: skip
+
+
+def _verify_store(archive: Archive, progress: Progress | None) -> Verification:
+    with archive.writing():
+        check = _Check(archive, [], len(archive), progress or (lambda done, total: None))
+        off = tuple(check.store())
+        return Verification(str(archive.path), archive.snapshot(), len(archive), check.digests, {}, 0, (), (), 0, off)
 
 
 class _Check:
@@ -109,6 +128,7 @@ class _Check:
     def __init__(self, archive: Archive, rows: Sequence[Row], total: int, progress: Progress) -> None:
         self._archive, self._rows, self._total, self._progress = archive, rows, total, progress
         self._held = dict(archive.sources())
+        self._moved: set[str] = set()
         self._done = self.digests = self.hashed = 0
         self.new: list[str] = []
 
@@ -159,7 +179,7 @@ class _Check:
 
     def quarantine(self, rows: Sequence[Row]) -> Iterator[Discrepancy]:
         """Every quarantined file has its copy, with its bytes, and every copy its file."""
-        folder = self._archive.path / "quarantine"
+        folder = self._archive.intake / "quarantine"
         expected = {quarantine_path(folder, row.source, row.sha256): row for row in rows}
         for copy, row in expected.items():
             self._advance(1)
@@ -189,10 +209,35 @@ class _Check:
                 expected = f"sha256 {offenders([sha[:16] + '…' for sha in known[file.name] if sha])}"
                 yield Discrepancy(f"inbox, {file.name}", expected, _short(found), remedy)
 
+    def moved(self, listed: Mapping[Path, Sequence[Found]]) -> Iterator[Discrepancy]:
+        """Every file that was moved out of the inbox has bytes that the ledger knows; what it never saw may lie there.
+
+        One whose name was taken went under another, which holds the first digits of its hash.
+        """
+        known: dict[str, set[str]] = defaultdict(set)
+        for row in self._rows:
+            known[row.source].add(row.sha256)
+        hashes = set().union(*known.values())
+        there: dict[str, set[str]] = defaultdict(set)
+        others: list[tuple[str, str, str]] = []
+        for folder, file in ((folder, file) for folder, files in listed.items() for file in files):
+            self._advance(1)
+            found, name = self._sha256(file.path), _SECOND.sub("", file.name)
+            if found in hashes:
+                self._moved.add(found)
+                there[name].add(found)
+            else:
+                others.append((f"{folder.name}, {file.name}", name, found))
+        for where, name, found in others:
+            if missing := sorted(known[name] - there[name] - {""}):
+                remedy = "It was changed after it was moved: put the old bytes back, or take it from its source."
+                expected = f"sha256 {offenders([sha[:16] + '…' for sha in missing])}"
+                yield Discrepancy(where, expected, _short(found), remedy)
+
     def gone(self, listed: Mapping[Path, Sequence[Found]]) -> int:
-        """Count archived files that no longer lie in an inbox."""
+        """Count archived files that lie neither in an inbox nor where files were moved; call it after `moved`."""
         there = {file.name for files in listed.values() for file in files}
-        return len(set(self._held.values()) - there)
+        return sum(source not in there and sha not in self._moved for sha, source in self._held.items())
 
     def _sha256(self, path: Path) -> str:
         self.hashed += 1
@@ -206,10 +251,21 @@ class _Check:
         self._progress(self._done, self._total)
 
 
-def _absent(folders: Sequence[Path]) -> Iterator[Discrepancy]:
-    for folder in folders:
-        if not folder.is_dir():
-            yield Discrepancy(f"inbox {folder}", "a folder", "none", "Mount it, or name the inbox that is used now.")
+def _sources(folder: Path, left_out: Sequence[Path]) -> list[Found]:
+    others = [path for path in left_out if path != folder]
+    return find_sources(folder, skip=others)[0] if folder.is_dir() else []
+
+
+def _absent(folders: Mapping[Path, Inbox], listed: Mapping[Path, Sequence[Found]]) -> Iterator[Discrepancy]:
+    for inbox, about in folders.items():
+        remedy = "Mount it, or name the inbox that is used now."
+        if not inbox.is_dir():
+            yield Discrepancy(f"inbox {inbox}", "a folder", "none", remedy)
+        elif not listed[inbox] and is_another(inbox, about.identity):
+            yield Discrepancy(f"inbox {inbox}", "the folder that files came from", "another, empty one", remedy)
+        for place in about.moved_to:
+            if not place.is_dir():
+                yield Discrepancy(f"folder {place}", "the files moved there", "no such folder", "Mount it.")
 
 
 def _short(found: str) -> str:

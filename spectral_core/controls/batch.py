@@ -11,7 +11,7 @@ from scipy.stats.contingency import association
 
 from spectral_core.evidence import Labelings, Settings
 from spectral_core.inference import Estimate, balanced_mean, credit, permutation_p
-from spectral_core.probe import Probe
+from spectral_core.probe import Judgement, Probe
 from spectral_core.splits import (
     Codes,
     Design,
@@ -21,7 +21,7 @@ from spectral_core.splits import (
     unit_folds,
 )  # fmt: skip
 
-_PREDICTABLE_PERMUTATIONS = 199  # for a caveat only
+PREDICTABLE_PERMUTATIONS = 199  # for a caveat only
 
 
 @dataclass(frozen=True)
@@ -90,17 +90,22 @@ def leave_batches_out(probe: Probe, design: Design, labelings: Codes, settings: 
     if set(design.codes[rows].tolist()) != every:
         return None
     held, judged = [held[i] for i in usable], [judged[i] for i in usable]
-    n_classes = len(design.classes)
-    found = probe.judge(labelings, held, n_classes, judged=judged)
-    part = design.subset(rows)
+    found = probe.judge(labelings, held, len(design.classes), judged=judged)
+    return left_out_of(found, rows, design, settings)
+
+
+def left_out_of(found: Judgement, rows: Codes, design: Design, settings: Settings) -> LeftOut:
+    """Sum up the judgement of the spectra (`rows`) of batches left out."""
+    n_classes, part = len(design.classes), design.subset(rows)
     accuracy = balanced_mean(part, credit(found.margins[rows], n_classes), alpha=settings.alpha)
     n_batches = int(np.unique(part.batch).size)
     return LeftOut(
-        accuracy, permutation_p(float(found.statistic[0]), found.statistic[1:]), n_batches, _units_cross(design)
+        accuracy, permutation_p(float(found.statistic[0]), found.statistic[1:]), n_batches, units_cross(design)
     )
 
 
-def _units_cross(design: Design) -> bool:
+def units_cross(design: Design) -> bool:
+    """Whether some unit was measured in several batches."""
     pairs = np.unique(np.stack([design.unit, design.batch]), axis=1)
     return bool(pairs.shape[1] > design.n_units)
 
@@ -108,7 +113,7 @@ def _units_cross(design: Design) -> bool:
 def batch_folds_apart(design: Design, settings: Settings) -> tuple[list[Codes], list[Codes]]:
     """What to hold out and what of it to judge: a batch, and with it its judged units' other spectra."""
     batches = batch_folds(design)
-    if not _units_cross(design):
+    if not units_cross(design):
         return batches, batches
     held: list[Codes] = []
     judged: list[Codes] = []
@@ -123,12 +128,19 @@ def batch_folds_apart(design: Design, settings: Settings) -> tuple[list[Codes], 
 
 def _predict_batch(probe: Probe, design: Design, settings: Settings) -> tuple[Estimate, float]:
     """Classify the batch instead of the class, permuting batches between units of one class."""
-    swapped = replace(
-        design, codes=design.batch, classes=design.batches, batch=design.codes, batches=design.classes
-    )  # fmt: skip
+    swapped = batches_as_classes(design)
     folds: Sequence[Codes] = unit_folds(design, k=settings.n_folds, seed=settings.seed)
-    drawn = permuted_codes(swapped, n=_PREDICTABLE_PERMUTATIONS, seed=settings.seed, within_batch=True)
+    drawn = permuted_codes(swapped, n=PREDICTABLE_PERMUTATIONS, seed=settings.seed, within_batch=True)
     labelings: npt.NDArray[np.intp] = np.column_stack([swapped.codes, drawn])
-    found = probe.judge(labelings, folds, len(swapped.classes))
+    return predicted_of(probe.judge(labelings, folds, len(swapped.classes)), swapped, settings)
+
+
+def batches_as_classes(design: Design) -> Design:
+    """Let batch and class change places."""
+    return replace(design, codes=design.batch, classes=design.batches, batch=design.codes, batches=design.classes)
+
+
+def predicted_of(found: Judgement, swapped: Design, settings: Settings) -> tuple[Estimate, float]:
+    """Sum up the judgement of batches read from the spectra: accuracy and p-value."""
     accuracy = balanced_mean(swapped, credit(found.margins, len(swapped.classes)), alpha=settings.alpha)
     return accuracy, permutation_p(float(found.statistic[0]), found.statistic[1:])

@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse
 
-from spectral_core.controls.ranks import comparable, macro_auc, pair_aucs
+from spectral_core.controls.ranks import comparable, label_columns, macro_auc, pair_aucs
 from spectral_core.evidence import Settings
 from spectral_core.inference import permutation_p, step_down_max_t
+from spectral_core.packed_labels import Labelled, PackedCodes, first_labelings, labels_of, pack_labelings
 from spectral_core.splits import Codes, Design, permuted_codes, unit_folds
 
 Floats = npt.NDArray[np.float64]
@@ -22,7 +24,6 @@ ORDER, NEIGHBOURS = "order of acquisition", "neighbours in time"
 ONE_AFTER_THE_OTHER = 0.9  # AUC of the order from which the classes hardly overlap in time
 _REACH = 2  # neighbours on either side
 _MOST = 999  # permutations: for caveats only
-_WIDEST = 256  # labelings handled together
 _TIES = 5  # random stream of units taken at the same time
 
 
@@ -44,7 +45,7 @@ class Told:
     n_units: int
 
 
-def examine_metadata(design: Design, labelings: Codes, settings: Settings) -> Mapping[str, Told] | None:
+def examine_metadata(design: Design, labelings: Labelled, settings: Settings) -> Mapping[str, Told] | None:
     """Classify units from each known piece of metadata; None where none is known, or none varies.
 
     Batch and instrument give each held-out spectrum the class that is most frequent there among the training
@@ -61,7 +62,7 @@ def examine_metadata(design: Design, labelings: Codes, settings: Settings) -> Ma
     Returns:
         By piece: "batch", "instrument", "order of acquisition", "neighbours in time".
     """
-    pieces = dict(_pieces(design, labelings[:, : 1 + _MOST], settings))
+    pieces = dict(_pieces(design, first_labelings(labelings, 1 + _MOST), settings))
     if not pieces:
         return None
     statistics = comparable(np.stack([values for values, _ in pieces.values()]))
@@ -80,7 +81,7 @@ def examine_metadata(design: Design, labelings: Codes, settings: Settings) -> Ma
     }
 
 
-def _pieces(design: Design, labelings: Codes, settings: Settings) -> Iterator[tuple[str, tuple[Floats, Design]]]:
+def _pieces(design: Design, labelings: Labelled, settings: Settings) -> Iterator[tuple[str, tuple[Floats, Design]]]:
     for name, levels in _columns(design):
         rows = np.flatnonzero(levels >= 0)
         part, drawn = _stated(design, rows, labelings, settings)
@@ -92,18 +93,21 @@ def _pieces(design: Design, labelings: Codes, settings: Settings) -> Iterator[tu
     part, drawn = _stated(design, np.flatnonzero(np.isfinite(design.order)), labelings, settings)
     first, times = _entity_times(part)
     if np.unique(times).size > 1 and len(part.classes) > 1:
-        drawn, n_classes = drawn[first], len(part.classes)
+        n_classes = len(part.classes)
+        drawn = drawn.of_rows(first) if isinstance(drawn, PackedCodes) else drawn[first]
         yield ORDER, (macro_auc(pair_aucs(times, drawn, n_classes)), part)
         yield NEIGHBOURS, (accuracy_of_neighbours(times, drawn, n_classes, seed=settings.seed), part)
 
 
-def _stated(design: Design, rows: Codes, labelings: Codes, settings: Settings) -> tuple[Design, Codes]:
+def _stated(design: Design, rows: Codes, labelings: Labelled, settings: Settings) -> tuple[Design, Labelled]:
     """The design of the spectra that have a piece, with the classes among them, and labelings of these."""
     if rows.size == design.n:
         return design, labelings
     part = design.subset(rows)
     present, codes = np.unique(part.codes, return_inverse=True)
     part = replace(part, codes=codes, classes=tuple(part.classes[c] for c in present))
+    if isinstance(labelings, PackedCodes):
+        return part, pack_labelings(part, n=labelings.shape[1] - 1, seed=settings.seed)
     permuted = permuted_codes(part, n=labelings.shape[1] - 1, seed=settings.seed)
     return part, np.column_stack([codes.astype(permuted.dtype), permuted])
 
@@ -121,7 +125,7 @@ def _columns(design: Design) -> Iterator[tuple[str, Codes]]:
             yield "instrument", instrument
 
 
-def accuracy_of_levels(levels: Codes, codes: Codes, folds: Sequence[Codes], n_classes: int) -> Floats:
+def accuracy_of_levels(levels: Codes, codes: Labelled, folds: Sequence[Codes], n_classes: int) -> Floats:
     """Compute the balanced accuracy of the most typical class of each level, for every labeling.
 
     The class of a level is argmax_c P(level | c) among the training spectra; c ties share the credit, and a
@@ -134,21 +138,24 @@ def accuracy_of_levels(levels: Codes, codes: Codes, folds: Sequence[Codes], n_cl
         n_classes: Number of classes C.
     """
     n_levels = int(levels.max()) + 1
-    cell = np.zeros((len(folds), n_levels, levels.size))
+    cell = np.full(levels.size, -1)
     for f, fold in enumerate(folds):
         stated = fold[levels[fold] >= 0]
-        cell[f, levels[stated], stated] = 1.0
+        cell[stated] = f * n_levels + levels[stated]
+    known = np.flatnonzero(cell >= 0)
+    counted = scipy.sparse.csr_array((np.ones(known.size), (cell[known], known)),
+                                     shape=(len(folds) * n_levels, levels.size))  # fmt: skip
     accuracy = np.empty(codes.shape[1])
-    for start in range(0, codes.shape[1], _WIDEST):
-        drawn = codes[:, start : start + _WIDEST]
-        held = np.stack([cell.reshape(-1, levels.size) @ (drawn == c) for c in range(n_classes)], axis=-1)
+    for columns in label_columns(codes.shape, n_classes):
+        drawn = labels_of(codes, columns)
+        held = np.stack([counted @ (drawn == c).astype(np.float64) for c in range(n_classes)], axis=-1)
         held = held.reshape(len(folds), n_levels, drawn.shape[1], n_classes)
         trained = held.sum(axis=0) - held
-        accuracy[start : start + _WIDEST] = _accuracy(held, trained / np.maximum(trained.sum(axis=1), 1.0)[:, None])
+        accuracy[columns] = _accuracy(held, trained / np.maximum(trained.sum(axis=1), 1.0)[:, None])
     return accuracy
 
 
-def accuracy_of_neighbours(times: Floats, codes: Codes, n_classes: int, *, seed: int) -> Floats:
+def accuracy_of_neighbours(times: Floats, codes: Labelled, n_classes: int, *, seed: int) -> Floats:
     """Compute the balanced accuracy of the class most typical of the neighbours in time, for every labeling.
 
     Neighbours are the two units before and the two after, fewer at the ends; units of one time stand in an
@@ -163,15 +170,15 @@ def accuracy_of_neighbours(times: Floats, codes: Codes, n_classes: int, *, seed:
     shuffled = np.random.default_rng([seed, _TIES]).permutation(times.size)
     order = shuffled[np.argsort(times[shuffled], kind="stable")]
     accuracy = np.empty(codes.shape[1])
-    for start in range(0, codes.shape[1], _WIDEST):
-        drawn = codes[order, start : start + _WIDEST]
+    for columns in label_columns(codes.shape, n_classes):
+        drawn = labels_of(codes, columns, order)
         member = np.stack([drawn == c for c in range(n_classes)], axis=-1).astype(np.float64)
         near = np.zeros_like(member)
         for step in range(1, min(_REACH, times.size - 1) + 1):
             near[step:] += member[:-step]
             near[:-step] += member[step:]
         frequency = np.maximum(member.sum(axis=0), 1.0)  # the unit itself included, lest the count betray its class
-        accuracy[start : start + _WIDEST] = _accuracy(member, near / frequency)
+        accuracy[columns] = _accuracy(member, near / frequency)
     return accuracy
 
 

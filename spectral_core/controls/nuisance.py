@@ -6,7 +6,7 @@ as a caveat) they tell how a spectrum was measured, not of what.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from spectral_core.regions import Mask, segments
 Floats = npt.NDArray[np.float64]
 _SHORTEST = 8  # channels that a noise estimate and a parabola need
 _MOST_SEGMENTS = 4
+_LOGARITHMIC = ("norm of ", "high-frequency noise of ", "typical noise of ")
 _SPIKE = 8.0  # robust standard deviations of the second difference
 
 
@@ -48,23 +49,44 @@ def nuisance_scalars(
     Returns:
         n × m values with mean 0 and standard deviation 1, and their names.
     """
-    columns: dict[str, Floats] = {}
+    return standardise_scalars(raw_scalars(x, axis, cut_runs(axis, regions, on_axis=on_axis), on_axis=on_axis))
+
+
+Runs = Sequence[tuple[str, npt.NDArray[np.intp]]]
+
+
+def cut_runs(axis: Floats, regions: Mapping[str, Mask], *, on_axis: bool = True) -> Runs:
+    """Find the runs of channels that scalars are taken on, with their names: the longest four of each region."""
+    found: list[tuple[str, npt.NDArray[np.intp]]] = []
     for name, mask in regions.items():
         inside = np.flatnonzero(mask)
         runs = [inside[run] for run in segments(axis[mask])] if on_axis else [inside]
         longest = sorted(runs, key=lambda run: -run.size)[:_MOST_SEGMENTS]
         for run in sorted(longest, key=lambda run: int(run[0])):
-            place = name if len(runs) == 1 else f"{name} {axis[run[0]]:.5g}–{axis[run[-1]]:.5g}"
-            values = np.asarray(x[:, run], dtype=np.float64)
-            scalars = _level_and_norm(values) | (_noise_and_shape(values, axis[run]) if on_axis else {})
-            columns |= {f"{what} of {place}": values for what, values in scalars.items()}
+            found.append((name if len(runs) == 1 else f"{name} {axis[run[0]]:.5g}–{axis[run[-1]]:.5g}", run))
+    return found
+
+
+def raw_scalars(x: npt.NDArray[np.floating], axis: Floats, runs: Runs, *, on_axis: bool = True) -> dict[str, Floats]:
+    """Compute the scalars of some spectra, noise and norm not yet as logarithms; each sees its own spectrum only."""
+    columns: dict[str, Floats] = {}
+    for place, run in runs:
+        values = np.asarray(x[:, run], dtype=np.float64)
+        scalars = _level_and_norm(values) | (_noise_and_shape(values, axis[run]) if on_axis else {})
+        columns |= {f"{what} of {place}": values for what, values in scalars.items()}
+    return columns
+
+
+def standardise_scalars(columns: Mapping[str, Floats]) -> Scalars:
+    """Take logarithms, leave out what does not vary, and standardise over all spectra."""
+    columns = {name: _log(v) if name.startswith(_LOGARITHMIC) else v for name, v in columns.items()}
+    n = next(iter(columns.values())).size if columns else 0
     kept = {name: _standardised(v) for name, v in columns.items() if np.ptp(v) > 1e-9 * np.abs(v).max()}
-    values = np.column_stack(list(kept.values())) if kept else np.zeros((x.shape[0], 0))
-    return Scalars(values, tuple(kept))
+    return Scalars(np.column_stack(list(kept.values())) if kept else np.zeros((n, 0)), tuple(kept))
 
 
 def _level_and_norm(x: Floats) -> dict[str, Floats]:
-    return {"total intensity": x.mean(axis=1), "norm": _log(np.sqrt((x**2).mean(axis=1)))}
+    return {"total intensity": x.mean(axis=1), "norm": np.sqrt((x**2).mean(axis=1))}
 
 
 def _noise_and_shape(x: Floats, axis: Floats) -> dict[str, Floats]:
@@ -74,8 +96,8 @@ def _noise_and_shape(x: Floats, axis: Floats) -> dict[str, Floats]:
     second = np.diff(x, n=2, axis=1)
     spread = np.median(np.abs(second), axis=1)
     # the second difference of white noise has standard deviation √6 σ; 0.6745 turns a median into σ
-    scalars["high-frequency noise"] = _log(np.sqrt((second**2).mean(axis=1) / 6.0))
-    scalars["typical noise"] = _log(spread / (0.6745 * np.sqrt(6.0)))
+    scalars["high-frequency noise"] = np.sqrt((second**2).mean(axis=1) / 6.0)
+    scalars["typical noise"] = spread / (0.6745 * np.sqrt(6.0))
     position = 2 * (axis - axis[0]) / (axis[-1] - axis[0]) - 1
     parabola = np.polynomial.legendre.legvander(position, 2)
     coefficients = np.linalg.lstsq(parabola, x.T, rcond=None)[0]

@@ -8,13 +8,14 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from spectral_core.splits import Codes
+from spectral_core.packed_labels import Labelled, labels_of
 
 Floats = npt.NDArray[np.float64]
-_WIDEST = 256  # labelings handled together: their counts stay in the cache
+_WIDEST = 256  # labelings handled together: their counts stay in the cache,
+_NUMBERS = 8_000_000  # and those of many spectra in memory
 
 
-def pair_aucs(values: Floats, codes: Codes, n_classes: int) -> Floats:
+def pair_aucs(values: Floats, codes: Labelled, n_classes: int) -> Floats:
     """Compute AUC = P(value in a < value in b) + ½ P(equal) for each pair of classes a < b and each labeling.
 
     Args:
@@ -35,8 +36,8 @@ def pair_aucs(values: Floats, codes: Codes, n_classes: int) -> Floats:
     starts = np.flatnonzero(np.r_[True, ascending[1:] != ascending[:-1]])
     pairs = list(combinations(range(n_classes), 2))
     found = np.full((len(pairs), codes.shape[1]), 0.5)
-    for columns in _blocks(codes.shape[1]):
-        drawn = codes[order, columns]
+    for columns in label_columns(codes.shape, n_classes):
+        drawn = labels_of(codes, columns, order)
         counts = [_tied((drawn == c).astype(np.float64), starts) for c in range(n_classes)]
         below = [np.cumsum(count, axis=0) - count / 2 for count in counts[:-1]]
         sizes = [count.sum(axis=0) for count in counts]
@@ -67,5 +68,8 @@ def _tied(indicators: Floats, starts: npt.NDArray[np.intp]) -> Floats:
     return indicators if starts.size == indicators.shape[0] else np.add.reduceat(indicators, starts, axis=0)
 
 
-def _blocks(p: int) -> Iterator[slice]:
-    return (slice(start, min(start + _WIDEST, p)) for start in range(0, p, _WIDEST))
+def label_columns(shape: tuple[int, ...], n_classes: int) -> Iterator[slice]:
+    """Cut P labelings of n spectra into blocks whose counts of C classes stay small; 256 labelings at most."""
+    n, p = shape
+    width = max(1, min(_WIDEST, _NUMBERS // max(1, n * n_classes)))
+    return (slice(start, min(start + width, p)) for start in range(0, p, width))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,10 +11,10 @@ import numpy.typing as npt
 from spectral_core.controls.batch import fewest_permutations
 from spectral_core.evidence import Settings
 from spectral_core.inference import Estimate, balanced_mean, credit, holm_between_groups, permutation_p
-from spectral_core.probe import fit_probe
+from spectral_core.probe import Judgement, fit_probe
 from spectral_core.splits import Codes, Design, count_permutations, permuted_codes, unit_folds
 
-_PERMUTATIONS = 499  # for a caveat: with Holm over ten classes p reaches 0.02
+MOST_FOR_HALVES = 499  # for a caveat: with Holm over ten classes p reaches 0.02
 _FEWEST = 5  # units in each half
 
 
@@ -49,12 +49,14 @@ class SameClassEvidence:
 
 
 @dataclass(frozen=True)
-class _Split:
+class Split:
+    """A class in two halves: its spectra (`rows`), and a design of these whose classes are the halves."""
+
     class_name: str
     halves: tuple[str, str]
     by_batch: bool
     rows: Codes
-    design: Design  # of the rows; its classes are the halves
+    design: Design
 
 
 def examine_same_class(
@@ -74,7 +76,11 @@ def examine_same_class(
     Returns:
         None where no class can be halved with enough units for a permutation test.
     """
-    found = [_tell_apart(matrix, split, settings) for split in _splits(design, settings)]
+    return correct_halves([_tell_apart(matrix, split, settings) for split in splits_of_classes(design, settings)])
+
+
+def correct_halves(found: Sequence[Halves]) -> SameClassEvidence | None:
+    """Correct the p-values over the classes; None of none."""
     if not found:
         return None
     adjusted = holm_between_groups([np.array([half.p]) for half in found])
@@ -82,18 +88,24 @@ def examine_same_class(
     return SameClassEvidence(tuple(sorted(by_class, key=lambda half: (half.p_adjusted, -half.accuracy.value))))
 
 
-def _tell_apart(matrix: npt.NDArray[np.floating], split: _Split, settings: Settings) -> Halves:
+def _tell_apart(matrix: npt.NDArray[np.floating], split: Split, settings: Settings) -> Halves:
     design = split.design
     folds = unit_folds(design, k=settings.n_folds, seed=settings.seed)
-    n = min(settings.n_permutations, _PERMUTATIONS)
+    n = min(settings.n_permutations, MOST_FOR_HALVES)
     labelings = np.column_stack([design.codes, permuted_codes(design, n=n, seed=settings.seed)])
-    found = fit_probe(matrix[split.rows], unit=design.unit).judge(labelings, folds, 2)
+    return halves_of(fit_probe(matrix[split.rows], unit=design.unit).judge(labelings, folds, 2), split, settings)
+
+
+def halves_of(found: Judgement, split: Split, settings: Settings) -> Halves:
+    """Sum up the judgement of the two halves of one class."""
+    design = split.design
     p = permutation_p(float(found.statistic[0]), found.statistic[1:])
     accuracy = balanced_mean(design, credit(found.margins, 2), alpha=settings.alpha)
     return Halves(split.class_name, split.halves, split.by_batch, accuracy, p, p, design.n, design.n_units)
 
 
-def _splits(design: Design, settings: Settings) -> Iterator[_Split]:
+def splits_of_classes(design: Design, settings: Settings) -> Iterator[Split]:
+    """Halve each class that can be halved, by batch or by time."""
     for c, name in enumerate(design.classes):
         rows = np.flatnonzero(design.codes == c)
         for halve in (_by_batch, _by_time):
@@ -105,15 +117,13 @@ def _splits(design: Design, settings: Settings) -> Iterator[_Split]:
                 break
 
 
-def _split(
-    design: Design, name: str, halved: tuple[Codes, Codes, tuple[str, str]], settings: Settings
-) -> _Split | None:
+def _split(design: Design, name: str, halved: tuple[Codes, Codes, tuple[str, str]], settings: Settings) -> Split | None:
     """Make the two halves the classes of a design of their own; None if there are too few units."""
     rows, later, names = halved
     unit = np.unique(design.unit[rows], return_inverse=True)[1]
     found = Design(later, names, unit, np.zeros_like(unit), ("",), design.unit_declared)
     enough = count_permutations(found) >= fewest_permutations(settings.alpha)
-    return _Split(name, names, False, rows, found) if min(found.units_per_class) >= _FEWEST and enough else None
+    return Split(name, names, False, rows, found) if min(found.units_per_class) >= _FEWEST and enough else None
 
 
 def _by_batch(design: Design, rows: Codes) -> tuple[Codes, Codes, tuple[str, str]] | None:

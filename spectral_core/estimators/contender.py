@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from spectral_core.estimators.as_fitted import came_fitted
 from spectral_core.estimators.out_of_fold import OutOfFold
 from spectral_core.estimators.refit import name_of, prepare
 from spectral_core.models import Model, parse_model
@@ -25,6 +26,7 @@ class Contender:
         rivals: Number of models that compete for speaking on a variant; their p-values are corrected for it.
         model: The study's model, if it is one: then spectra may be replaced by fewer coordinates.
         trained: Variant to what training found.
+        came_fitted: Whether it came fitted; what it had learned is set aside.
     """
 
     name: str
@@ -34,11 +36,13 @@ class Contender:
     rivals: int = 1
     model: Model | None = None
     trained: Mapping[str, OutOfFold] = field(default_factory=dict)
+    came_fitted: bool = False
 
     @classmethod
     def of(cls, estimator: Any, *, seed: int) -> Contender:
         """Take a user's estimator: the verdict is about it."""
-        return cls(name_of(estimator), prepare(estimator, seed=seed), decides_always=True)
+        prepared = prepare(estimator, seed=seed)
+        return cls(name_of(estimator), prepared, decides_always=True, came_fitted=came_fitted(estimator))
 
 
 def contenders_of(trained: Sequence[OutOfFold], *, budget: int, seed: int) -> list[Contender]:

@@ -43,6 +43,7 @@ from spectral_core.regions import Mask
 from spectral_core.splits import Codes, random_folds, unit_folds
 from spectral_core.verdict import Case, too_few_units
 
+REFITTED = "It came fitted: what it had learned was set aside, and every step was refitted in every fold."
 _BY_PROBE = "by the probe, because scalars are no spectrum"
 
 
@@ -67,7 +68,8 @@ class AuditedModel:
         """Why the verdict speaks of the model or of the probe, in words."""
         name, lead = self.contender.name, f"{signed(self.lead.value)} balanced accuracy against the probe"
         if self.contender.decides_always:
-            return f"The audit was asked about {name} ({lead}); the probe's findings stand beside it."
+            told = f"The audit was asked about {name} ({lead}); the probe's findings stand beside it."
+            return f"{told} {REFITTED}" if self.contender.came_fitted else told
         if self.decides:
             return f"{name} is more accurate than the probe by more than delta ({lead})."
         return f"{name} is not more accurate than the probe by more than delta ({lead}), so the probe speaks for it."

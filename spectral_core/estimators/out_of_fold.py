@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectral_core.errors import AuditError, room_for
+from spectral_core.models.subsample import Subsample
 from spectral_core.splits import Codes, Design, unit_folds
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class OutOfFold:
         permutations: Labelings behind `p_association`.
         p_association: p-value of the balanced accuracy under unit folds.
         metrics: The numbers that training logged.
+        subsample: What stood for all spectra in training, where they were too many for the model.
     """
 
     model: str
@@ -40,12 +42,18 @@ class OutOfFold:
     permutations: int
     p_association: float
     metrics: Mapping[str, float]
+    subsample: Subsample | None = None
+
+    @property
+    def note(self) -> str:
+        """Say in a sentence what training learned from, where it was not all spectra."""
+        return "" if self.subsample is None else f" It was {self.subsample}."
 
     @classmethod
     def of(cls, trained: TrainedModel) -> OutOfFold:
         """Take what the audit needs from a trained model."""
         return cls(trained.model.text, trained.variant, trained.folds["unit_folds"], trained.predictions,
-                   trained.permutations, trained.p_association, trained.to_metrics())  # fmt: skip
+                   trained.permutations, trained.p_association, trained.to_metrics(), trained.subsample)  # fmt: skip
 
     def save(self, path: Path) -> Path:
         """Write an .npz file of integers and one text: no pickles; aside, then renamed, so that it is never half there.
@@ -53,8 +61,10 @@ class OutOfFold:
         Raises:
             ArchiveError: The disk is full, or the folder cannot be written.
         """
-        told = {"model": self.model, "variant": self.variant, "permutations": self.permutations,
+        told: dict[str, Any] = {"model": self.model, "variant": self.variant, "permutations": self.permutations,
                 "p_association": self.p_association, "metrics": dict(self.metrics)}  # fmt: skip
+        if self.subsample is not None:
+            told["subsample"] = self.subsample.to_dict()
         arrays: dict[str, Any] = {f"predicted {name}": np.asarray(codes) for name, codes in self.predictions.items()}
         arrays |= {"told": np.array(json.dumps(told)), "fold": self.fold}
         aside = path.with_name(f".{path.name}.part")
@@ -77,7 +87,7 @@ class OutOfFold:
                 name.removeprefix("predicted "): stored[name] for name in stored.files if name.startswith("predicted ")
             }
             return cls(told["model"], told["variant"], stored["fold"], predictions, told["permutations"],
-                       told["p_association"], told["metrics"])  # fmt: skip
+                       told["p_association"], told["metrics"], _drawn(told.get("subsample")))  # fmt: skip
 
     def check(self, design: Design, *, n_folds: int, seed: int) -> None:
         """Refuse predictions made on other spectra, folds or seeds than the audit's.
@@ -96,3 +106,7 @@ class OutOfFold:
             moved = int((expected != self.fold).sum())
             raise AuditError(where, "the folds of the audit", f"{moved} of {design.n} spectra in other folds",
                              "Train with the audit's seed, folds, units and snapshot.")  # fmt: skip
+
+
+def _drawn(told: Mapping[str, Any] | None) -> Subsample | None:
+    return None if told is None else Subsample(**told)

@@ -19,7 +19,7 @@ from spectral_core.inference import Floats, class_means
 from spectral_core.splits import Codes, Design
 
 # what a third party's fit or predict may raise; anything else (an interrupt, no memory) is not about the data
-_REFUSALS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+REFUSALS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 _TIE = 1e-6  # weight of the mean margin beside the balanced accuracy: it only breaks ties
 
 
@@ -139,7 +139,7 @@ class Refits:
     def _refusals(self, place: str) -> Iterator[None]:
         try:
             yield
-        except _REFUSALS as error:
+        except REFUSALS as error:
             said = " ".join(str(error).split()) or type(error).__name__
             raise AuditError(f"estimator {self.name}, {place}", "an estimator that can be refitted and asked", said,
                              "Let every step accept this many spectra, channels and classes, "

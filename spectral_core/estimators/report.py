@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spectral_core.audit_report import VariantReport
@@ -43,6 +43,37 @@ def models_content(probes: Sequence[VariantReport], audited: Audited) -> dict[st
     return content | {"estimator": _estimator(*asked[0], probes[0])} if asked else content
 
 
+def verdict_on(content: Mapping[str, Any], *, model: str, variant: str) -> tuple[str, tuple[str, ...]]:
+    """Say what an audit found of one model on one variant.
+
+    The verdict is the model's own where the audit spoke of it, or found it at chance. Where the probe speaks for it,
+    because the model is not more accurate by more than delta, it is the worse of the two; what only too few labelings
+    leave `inconclusive` of the model the probe decides.
+
+    Args:
+        content: The content of report.json.
+        model: The model's text.
+        variant: The variant's text.
+
+    Returns:
+        The verdict and the codes of its reasons.
+
+    Raises:
+        KeyError: The audit did not judge this model on this variant.
+    """
+    rows = [row for row in content.get("models", ()) if (row["model"], row["variant"]) == (model, variant)]
+    if not rows:
+        raise KeyError(f"{model} on {variant}")
+    own = rows[0]["verdict"], tuple(rows[0]["reasons"])
+    if rows[0]["decides"] or own[0] == "no_signal":
+        return own
+    probe = next(found for found in content["probe"] if found["variant"] == variant)
+    spoken = probe["verdict"], tuple(reason["code"] for reason in probe["reasons"])
+    if own[0] == "inconclusive" and rows[0]["not_settled"]:
+        return spoken
+    return own if overall([own[0], spoken[0]]) == own[0] else spoken
+
+
 def _named(model: AuditedModel) -> str:
     return f"{model.case.evidence.variant}: {model.why}"
 
@@ -70,7 +101,14 @@ def _row(model: AuditedModel, found: VariantReport) -> dict[str, Any]:
         "lead": model.lead.to_dict(),
         "differences": {name: d.to_dict() for name, d in found.case.evidence.differences.items()},
         "metrics": dict(model.metrics),
+        **_trained_on(model),
     }
+
+
+def _trained_on(model: AuditedModel) -> dict[str, str]:
+    """Say what training learned from, where it was not all spectra."""
+    trained = model.contender.trained.get(model.case.evidence.variant)
+    return {"trained_on": str(trained.subsample)} if trained is not None and trained.subsample is not None else {}
 
 
 def _permutations(model: AuditedModel) -> dict[str, int]:
@@ -83,6 +121,7 @@ def _estimator(model: AuditedModel, found: VariantReport, probe: VariantReport) 
     full = found.case.full
     return {
         "name": model.contender.name,
+        "came_fitted": model.contender.came_fitted,
         "balanced_accuracy": full.accuracy.value,
         "interval": [full.accuracy.low, full.accuracy.high],
         "lead_over_probe": model.lead.to_dict(),

@@ -190,10 +190,22 @@ def _midpoints(held_out: Floats, indicators: Floats) -> Floats:
     return np.asarray((inside + outside) / 2)
 
 
+def inner_folds(codes: Codes) -> Codes:
+    """Deal spectra into five folds class by class, in the order in which they come.
+
+    Example:
+        >>> inner_folds(np.array([1, 0, 1, 0, 1, 1, 1])).tolist()
+        [2, 0, 3, 1, 4, 0, 1]
+    """
+    order = np.argsort(codes, kind="stable")
+    fold = np.empty(len(codes), dtype=np.intp)
+    fold[order] = np.arange(len(codes)) % min(5, len(codes))
+    return fold
+
+
 def _pls_held_out(centred: Floats, indicators: Floats, codes: Codes, components: int) -> Floats:
-    """Scores of spectra by weights learned without them: five inner folds dealt class by class."""
-    dealt = np.argsort(np.argsort(codes, kind="stable"), kind="stable")
-    fold = dealt % min(5, len(codes))
+    """Scores of spectra by weights learned without them."""
+    fold = inner_folds(codes)
     held_out = np.zeros_like(indicators)
     for f in range(int(fold.max()) + 1):
         test, train = fold == f, fold != f

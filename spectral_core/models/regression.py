@@ -64,6 +64,25 @@ def ridge_weights(centred: Floats, indicators: Floats, penalty: float) -> tuple[
     return weights, target - (target - fitted) / remaining[:, None]
 
 
+def ridge_from_sums(scatter: Floats, covariance: Floats, *, n: int, penalty: float) -> tuple[Floats, Floats]:
+    """Give what `ridge_weights` gives, from sums over the spectra.
+
+    Args:
+        scatter: d × d, centred XᵀX.
+        covariance: d × k, XᵀY, both centred.
+        n: Number of spectra.
+        penalty: λ in units of `penalty_unit`.
+
+    Returns:
+        Weights d × k; an upper triangle R, d × d, with which the leverage of a centred spectrum z (less 1/n) is ‖Rz‖².
+    """
+    values, vectors = scipy.linalg.eigh(scatter)
+    shrunk = np.clip(values, 0, None) + penalty * penalty_unit(values, n=n)
+    weights = vectors @ ((vectors.T @ covariance) / shrunk[:, None])
+    triangle = scipy.linalg.qr((vectors / np.sqrt(shrunk)).T, mode="r", check_finite=False)[0]
+    return weights, np.asfortranarray(triangle)
+
+
 def pls_weights(centred: Floats, indicators: Floats, components: int) -> Floats:
     """Regress centred indicators on centred spectra by PLS2, components as long as the rank allows.
 
@@ -101,3 +120,40 @@ def pls_weights(centred: Floats, indicators: Floats, components: int) -> Floats:
         return np.zeros((centred.shape[1], indicators.shape[1]))
     w, p, q = (np.stack(vectors, axis=1) for vectors in zip(*parts, strict=True))
     return np.asarray(w @ np.linalg.solve(p.T @ w, q.T))
+
+
+def pls_from_sums(scatter: Floats, covariance: Floats, components: int, *, n: int) -> Floats:
+    """Give what `pls_weights` gives, from sums over the spectra.
+
+    The second kernel algorithm of Dayal & MacGregor (J. Chemometrics 11:73, 1997): XᵀX stays as it is, and only XᵀY
+    is deflated.
+
+    Args:
+        scatter: d × d, centred XᵀX.
+        covariance: d × k, XᵀY, both centred.
+        components: At most so many latent variables.
+        n: Number of spectra.
+
+    Returns:
+        Weights d × k.
+    """
+    d = scatter.shape[0]
+    left = covariance.copy()
+    floor = (np.finfo(np.float64).eps * max(n, d)) ** 2 * float(np.trace(scatter))
+    rotations, loadings, weights = np.empty((d, 0)), np.empty((d, 0)), np.zeros_like(covariance)
+    for _ in range(min(components, n - 1, d)):
+        direction = left @ np.linalg.eigh(left.T @ left)[1][:, -1]
+        length = float(np.linalg.norm(direction))
+        if length**2 <= floor:
+            break
+        direction /= length
+        rotation = direction - rotations @ (loadings.T @ direction)
+        projected = scatter @ rotation
+        energy = float(rotation @ projected)
+        if energy <= floor:
+            break
+        loading, answer = projected / energy, left.T @ rotation / energy
+        left -= np.outer(projected, answer)
+        weights += np.outer(rotation, answer)
+        rotations, loadings = np.c_[rotations, rotation], np.c_[loadings, loading]
+    return weights

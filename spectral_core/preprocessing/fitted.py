@@ -22,6 +22,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from spectral_core.preprocessing.arguments import whole_number
 from spectral_core.preprocessing.per_spectrum import row_blocks
+from spectral_core.preprocessing.row_scalars import row_products, short_buffers
+from spectral_core.preprocessing.single_precision import scatter_corrected
 
 Spectra = npt.NDArray[Any]
 _PRECISIONS = (np.float64, np.float32)
@@ -128,16 +130,26 @@ def msc(x: Spectra, reference: npt.NDArray[np.float64]) -> Spectra:
         >>> msc(np.array([3 + 2 * reference]), reference).round(6) + 0
         array([[0., 1., 4.]])
     """
+    if x.dtype == np.float32:
+        return scatter_corrected(x, reference, lambda rows: _msc(rows, reference))
+    return _msc(x, reference)
+
+
+def _msc(x: Spectra, reference: npt.NDArray[np.float64]) -> Spectra:
     mean, centred = reference.mean(), reference - reference.mean()
     length = float(centred @ centred)
     out = np.empty(x.shape, dtype=x.dtype)
-    for rows in row_blocks(x):
-        block = x[rows].astype(np.float64)
-        slope = block @ centred / (length or 1.0)
-        unrelated = np.abs(slope) * np.sqrt(length) <= _UNRELATED * np.sqrt(np.einsum("ij,ij->i", block, block))
-        slope[unrelated] = np.inf
-        block -= block.mean(axis=1, keepdims=True)
-        out[rows] = np.divide(block, slope[:, None], out=block) + (mean + centred * unrelated[:, None])
+    with short_buffers():
+        for rows in row_blocks(x):
+            block = x[rows].astype(np.float64)
+            slope = row_products(block, centred) / (length or 1.0)
+            unrelated = np.abs(slope) * np.sqrt(length) <= _UNRELATED * np.sqrt(row_products(block, block))
+            slope[unrelated] = np.inf
+            block -= block.mean(axis=1, keepdims=True)
+            np.divide(block, slope[:, None], out=block)
+            block += mean
+            block[unrelated] += centred
+            out[rows] = block
     return out
 
 

@@ -77,17 +77,22 @@ def summarise(
 ) -> Judgement:
     """Reduce margins to class-balanced figures as they come: nothing of size n × P is kept."""
     first = np.full(shape[0], np.nan)
-    sums = np.zeros((3, n_classes, shape[1]))  # spectra, margin and credit of each class
+    sums = np.zeros((3, n_classes, shape[1]))
     for part, rows, own, values in _judged(stream, judged):
         if part.columns.start == 0:
             first[rows] = values[:, 0]
-        sums[:, :, part.columns] += _class_sums(own, values, n_classes)
+        sums[:, :, part.columns] += class_sums(own, values, n_classes)
+    return judgement_of(first, sums)
+
+
+def judgement_of(margins: Floats, sums: Floats) -> Judgement:
+    """Average over classes what `class_sums` has summed, 3 × C × P; `margins` are the first labeling's."""
     count, margin, credit = sums
     share = (count > 0) / np.maximum(count, 1.0) / np.maximum((count > 0).sum(axis=0), 1)
-    return Judgement(first, (margin * share).sum(axis=0), (credit * share).sum(axis=0))
+    return Judgement(margins, (margin * share).sum(axis=0), (credit * share).sum(axis=0))
 
 
-def _class_sums(own: Codes, values: Floats, n_classes: int) -> Floats:
+def class_sums(own: Codes, values: Floats, n_classes: int) -> Floats:
     """Count spectra and sum their margins and credits, for each class and labeling: 3 × C × P.
 
     Class 0 is what the others leave of the whole.

@@ -12,18 +12,18 @@ import numpy as np
 import xarray as xr
 
 from spectral_core.errors import ReadError
-from spectral_core.readers.delimited import Columns, read_delimited
+from spectral_core.readers.delimited import Columns
 from spectral_core.readers.delimited import read_plain as _read_plain
-from spectral_core.readers.envi import header_of, is_envi, numbers_of, read_envi
+from spectral_core.readers.dispatch import JCAMP_SUFFIXES, is_read_apart, read_content
+from spectral_core.readers.envi import header_of, is_envi, numbers_of
 from spectral_core.readers.formats import format_of
-from spectral_core.readers.netcdf import read_zarr
+from spectral_core.readers.guard import GUARD
 
 LARGEST_SOURCE = 512 * 2**20
 
 _TEMPORARY = (".part", ".tmp", ".temp", ".crdownload", ".partial", ".swp", "~")
 _SYSTEM = frozenset({"thumbs.db", "desktop.ini"})
 _ZARR_ROOTS = ("zarr.json", ".zgroup")
-_JCAMP_SUFFIXES = (".jdx", ".dx", ".jcamp", ".jcm")
 
 
 @dataclass(frozen=True)
@@ -113,15 +113,23 @@ def _open_folder(path: Path, name: str, largest: int) -> Source:
 
 def _open_entries(files: Iterable[Path], root: Path, name: str, largest: int) -> Source:
     entries: dict[str, bytes] = {}
-    digest, size = hashlib.sha256(), 0
-    for file in sorted(files, key=lambda p: p.relative_to(root).as_posix()):
+    size = 0
+    for file in files:
         relative = file.relative_to(root).as_posix()
         entries[relative] = _read_bounded(file, name, largest - size)
         size += len(entries[relative])
+    entries = dict(sorted(entries.items()))
+    return Source(name, hash_entries(entries), size, b"", MappingProxyType(entries))
+
+
+def hash_entries(entries: Mapping[str, bytes]) -> str:
+    """Hash the contents of a source of several files, with their names."""
+    digest = hashlib.sha256()
+    for name, content in sorted(entries.items()):
         # lengths first: no two folders can run into the same bytes
-        digest.update(f"{len(relative.encode())} {len(entries[relative])} {relative}\n".encode())
-        digest.update(entries[relative])
-    return Source(name, digest.hexdigest(), size, b"", MappingProxyType(entries))
+        digest.update(f"{len(name.encode())} {len(content)} {name}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()
 
 
 def _read_bounded(path: Path, name: str, largest: int) -> bytes:
@@ -147,14 +155,18 @@ def read_spectra(source: Source, *, axis_unit: str, intensity_unit: str) -> xr.D
 
     Raises:
         ReadError: The content is in no known format, damaged or ambiguous, or states another axis unit or
-            quantity than the study declares; units are never converted.
+            quantity than the study declares; units are never converted. Damage that hangs or crashes a library
+            ends a process of its own and not this one.
         SpectraError: The numbers break the Spectra contract.
     """
     if not source.data.strip(b" \t\r\n\x00") and not source.entries:
         raise ReadError(source.name, "spectra", "an empty file", "Remove the file or export it anew.")
     # damaged numbers may be signalling NaN, or too large: the contract refuses them, with their place
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        dataset = _dispatch(source, axis_unit, intensity_unit)
+        read = GUARD.read if is_read_apart(source.data, source.entries) else read_content
+        dataset = read(
+            source.data, source.entries, axis_unit=axis_unit, intensity_unit=intensity_unit, where=source.name
+        )
     # in place, the dataset being new: making coordinates anew takes as long as parsing a small file
     coordinates = dataset.variables
     coordinates["source"].values[:] = source.name
@@ -168,28 +180,8 @@ def read_plain(source: Source, *, axis_unit: str, intensity_unit: str) -> Column
 
     What it gives is what `read_spectra` gives, without the dataset, which takes longer than parsing a small file.
     """
-    if source.entries or PurePosixPath(source.name.lower()).suffix in _JCAMP_SUFFIXES:
+    if source.entries or PurePosixPath(source.name.lower()).suffix in JCAMP_SUFFIXES:
         return None
     if format_of(source.data) is not None or is_envi(source.data):
         return None
     return _read_plain(source.data, axis_unit=axis_unit, intensity_unit=intensity_unit, where=source.name)
-
-
-def _dispatch(source: Source, axis_unit: str, intensity_unit: str) -> xr.Dataset:
-    data, where = source.data, source.name
-    declared = {"axis_unit": axis_unit, "intensity_unit": intensity_unit, "where": where}
-    if any(is_envi(content) for content in source.entries.values()):
-        return read_envi(source.entries, **declared)
-    if source.entries:
-        return read_zarr(source.entries, **declared)
-    known = format_of(data)
-    if known is not None:
-        return known.read(data, **declared)
-    if is_envi(data):
-        raise ReadError(
-            where, "the numbers of an ENVI cube beside its header", "none", "Copy them into the same folder."
-        )
-    if PurePosixPath(where.lower()).suffix in _JCAMP_SUFFIXES:
-        raise ReadError(where, "JCAMP-DX, which starts with ##TITLE=", f"content that starts {data[:24]!r}",
-                        "Export the file anew, or remove it.")  # fmt: skip
-    return read_delimited(data, **declared)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,10 @@ _UNITS = {"nanometers": "nm", "micrometers": "um", "wavenumber": "cm-1", "index"
 _LONGEST_HEADER = 64 * 2**20
 
 
+class AwaitedError(ReadError):
+    """A part of the source is missing that may still come: another file, or the rest of this one."""
+
+
 def is_envi(data: bytes) -> bool:
     """Whether the content is an ENVI header."""
     return _START.match(data[:64]) is not None
@@ -43,11 +48,21 @@ def numbers_of(header: Path) -> Path | None:
     return next((path for path in names if path.is_file()), None)
 
 
+def header_names(numbers: Path) -> tuple[str, str]:
+    """Name the headers that a file of numbers may have.
+
+    Example:
+        >>> header_names(Path("a/cube.img"))
+        ('cube.hdr', 'cube.img.hdr')
+    """
+    return f"{numbers.stem}.hdr", f"{numbers.name}.hdr"
+
+
 def header_of(path: Path) -> Path | None:
     """Find the ENVI header beside a file of numbers; None if the file is none."""
     if path.suffix.lower() not in SUFFIXES:
         return None
-    for header in (path.with_suffix(".hdr"), path.with_name(f"{path.name}.hdr")):
+    for header in map(path.with_name, header_names(path)):
         if header.is_file() and _starts_envi(header) and numbers_of(header) == path:
             return header
     return None
@@ -56,6 +71,29 @@ def header_of(path: Path) -> Path | None:
 def _starts_envi(header: Path) -> bool:
     with header.open("rb") as file:
         return is_envi(file.read(64))
+
+
+def refuse_lone_header(where: str) -> NoReturn:
+    """Refuse a header whose numbers are not there."""
+    raise AwaitedError(
+        where, "the numbers of an ENVI cube beside its header", "none", "Copy them into the same folder."
+    )
+
+
+def refuse_lone_numbers(data: bytes, where: str) -> None:
+    """Refuse content that may be the numbers of a cube by its name, and is no text.
+
+    Raises:
+        AwaitedError: As said; the header is missing.
+    """
+    if PurePosixPath(where.lower()).suffix in SUFFIXES:
+        try:
+            decode_text(data, where=where)
+        except ReadError as error:
+            raise AwaitedError(
+                where, "text, a known binary format, or numbers with an ENVI header beside them", error.found,
+                "If they are numbers of a cube, copy its header (.hdr) into the same folder; else remove the file.",
+            ) from None  # fmt: skip
 
 
 def read_envi(entries: Mapping[str, bytes], *, axis_unit: str, intensity_unit: str, where: str) -> xr.Dataset:
@@ -74,6 +112,7 @@ def read_envi(entries: Mapping[str, bytes], *, axis_unit: str, intensity_unit: s
     Raises:
         ReadError: The header is damaged or lacks a field, its sizes are not those of the numbers, or there are
             no wavelengths.
+        AwaitedError: Header or numbers are cut off, as while they are being written.
         SpectraError: The numbers break the Spectra contract.
     """
     header, numbers = _parts(entries, where)
@@ -132,7 +171,7 @@ def _fields(header: bytes, where: str) -> dict[str, str]:
         if len(fields) > 10_000:
             raise ReadError(f"{where}, row {number}", "at most 10,000 fields", "more", vendor.ANEW)
     if name:
-        raise ReadError(f"{where}, {name}", "a closing brace", "none", "The header is cut off; export it anew.")
+        raise AwaitedError(f"{where}, {name}", "a closing brace", "none", "The header is cut off; export it anew.")
     return fields
 
 
@@ -174,7 +213,8 @@ def _cube(fields: Mapping[str, str], numbers: bytes, where: str) -> npt.NDArray[
     if offset + count * form.itemsize != len(numbers):
         found = f"{len(numbers)}"
         expected = f"{offset + count * form.itemsize} bytes of numbers, as the header says"
-        raise ReadError(where, expected, found, "The cube is cut off or still being written; copy it anew.")
+        fault = AwaitedError if offset + count * form.itemsize > len(numbers) else ReadError
+        raise fault(where, expected, found, "The cube is cut off or still being written; copy it anew.")
     flat = np.frombuffer(numbers, form, count, offset)
     shape = {"bsq": (bands, lines, samples), "bil": (lines, bands, samples), "bip": (lines, samples, bands)}
     cube = flat.reshape(shape[interleave]).transpose(_ORDERS[interleave])

@@ -40,11 +40,15 @@ _NETCDF_3 = (b"CDF\x01", b"CDF\x02", b"CDF\x05")
 
 @dataclass(frozen=True)
 class Format:
-    """A format: its name, whether content is in it, and its reader."""
+    """A format: its name, whether content is in it, its reader, and whether that needs a process of its own.
+
+    `apart` is true where a library decodes the content that a damaged file can hang, crash or make take all memory.
+    """
 
     name: str
     matches: Callable[[bytes], bool]
     read: Read
+    apart: bool = False
 
 
 def _starts(*marks: bytes) -> Callable[[bytes], bool]:
@@ -61,10 +65,11 @@ def _refuse_netcdf_3(data: bytes, *, axis_unit: str, intensity_unit: str, where:
 
 
 BINARY = (
-    Format("NetCDF-4 (HDF5)", _starts(b"\x89HDF\r\n\x1a\n"), read_netcdf),
+    Format("NetCDF-4 (HDF5)", _starts(b"\x89HDF\r\n\x1a\n"), read_netcdf, apart=True),
     Format("numpy archive", npz.is_npz, npz.read_npz),
-    Format("zip of a zarr group", _starts(b"PK\x03\x04"), _read_zip),
+    Format("zip of a zarr group", _starts(b"PK\x03\x04"), _read_zip, apart=True),
     Format("NetCDF-3", _starts(*_NETCDF_3), _refuse_netcdf_3),
+    Format("MATLAB 7.3 (HDF5)", matlab.is_matlab_73, matlab.read_matlab, apart=True),
     Format("MATLAB", matlab.is_matlab, matlab.read_matlab),
     Format("Bruker OPUS", _starts(opus.MAGIC), opus.read_opus),
     Format("Renishaw WDF", _starts(wdf.MAGIC), wdf.read_wdf),

@@ -20,6 +20,11 @@ def is_matlab(data: bytes) -> bool:
     return data.startswith((b"MATLAB 5.0 MAT-file", b"MATLAB 7.3 MAT-file")) and data[126:128] in (b"IM", b"MI")
 
 
+def is_matlab_73(data: bytes) -> bool:
+    """Whether the content is a MATLAB file of version 7.3, which is HDF5."""
+    return data.startswith(b"MATLAB 7.3") and is_matlab(data)
+
+
 def read_matlab(data: bytes, *, axis_unit: str, intensity_unit: str, where: str) -> xr.Dataset:
     """Read the spectra of a MATLAB file; see `read_arrays` for the names. A cell of texts is a column.
 
@@ -28,15 +33,16 @@ def read_matlab(data: bytes, *, axis_unit: str, intensity_unit: str, where: str)
             objects and structures are not read).
         SpectraError: The numbers break the Spectra contract.
     """
-    arrays = _hdf5(data, where) if data.startswith(b"MATLAB 7.3") else mat5.read_elements(data, where=where)
+    arrays = _hdf5(data, where) if is_matlab_73(data) else mat5.read_elements(data, where=where)
     return read_arrays(arrays, axis_unit=axis_unit, intensity_unit=intensity_unit, where=where)
 
 
 def _hdf5(data: bytes, where: str) -> dict[str, Any]:
     with vendor.damage_refused("a MATLAB 7.3 file (HDF5)", where=where), h5py.File(io.BytesIO(data), "r") as file:
         arrays: dict[str, Any] = {}
-        for name in list(file)[:_MOST_ARRAYS]:
-            item = file.get(name)
+        for link in list(file)[:_MOST_ARRAYS]:
+            item = file.get(link)
+            name = link.decode("latin-1") if isinstance(link, bytes) else link  # h5py gives bytes if it is not UTF-8
             if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiu" or item.ndim != 2:
                 continue
             vendor.refuse_beyond(8 * item.size, mat5.LARGEST, "the array", where=f"{where}, {name}")

@@ -37,8 +37,8 @@ _SCHEMA = "Write the dataset with spectral_core.spectra.make_spectra and Dataset
 def read_netcdf(data: bytes, *, axis_unit: str, intensity_unit: str, where: str) -> xr.Dataset:
     """Read a NetCDF-4 file of our own schema.
 
-    Files cut off or overwritten at their start are refused at once. HDF5 itself may compute for very long on a file
-    whose inner heap was altered; no reader in this process can prevent that.
+    HDF5 itself may compute for ever on a file whose inner heap was altered, or crash: `read_spectra` therefore has it
+    read in another process (`guard`). Read here only what is trusted.
 
     Raises:
         ReadError: The file is damaged, of another schema, too large, or states other units than the study.

@@ -32,6 +32,7 @@ def models_html(report: Part) -> Markup | None:
     return join(
         tag("p", tag("b", "Whose verdict: "), prose(str(why))) if why else None,
         _models_table(models),
+        *_subsamples(models),
         _estimator(report["estimator"]) if report.get("estimator") else None,
     )
 
@@ -72,6 +73,15 @@ def _models_table(models: Sequence[Part]) -> Markup:
     told = "Each model was judged by {}; its own p-values rest on {} permutations.".format(*min(judged))
     return join(tag("p", told, class_="quiet") if alike else None,
                 table(head, rows, caption=said, numeric_from=3 if alike else 4))  # fmt: skip
+
+
+def _subsamples(models: Sequence[Part]) -> list[Markup]:
+    """Say of which models something rests on a subsample, one sentence for each that was drawn."""
+    drawn: dict[str, list[str]] = {}
+    for model in models:
+        if model.get("trained_on"):
+            drawn.setdefault(str(model["trained_on"]), []).append(f"{model.get('model')} on {model.get('variant')}")
+    return [tag("p", f"{', '.join(named)}: {said}.", class_="quiet") for said, named in drawn.items()]
 
 
 def _permutations(model: Part) -> str:

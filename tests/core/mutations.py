@@ -5,19 +5,24 @@ from __future__ import annotations
 import hashlib
 import io
 import random
+import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import scipy.io
 
 from spectral_core.errors import OffbandError
-from spectral_core.readers import Source, read_spectra
+from spectral_core.readers import Source, open_source, read_spectra
+from spectral_core.readers.dispatch import is_read_apart
 from tests.core.test_readers_arrays import mat73, npz
 from tests.core.test_readers_fluorescence import CARY, LOGS, SCANS, WRITTEN
+from tests.core.test_readers_front_door import ASP
 from tests.core.test_readers_instrument_text import LABSPEC, MAP, OCEAN, SPECTRUM
+from tests.core.test_readers_netcdf import netcdf_bytes, spectra, write_zarr, zipped
 from tests.core.written_files import (
     asd_file,
     envi_pair,
@@ -72,6 +77,13 @@ def _matlab(*, compressed: bool) -> bytes:
     return buffer.getvalue()
 
 
+def _zarr(form: int) -> tuple[dict[str, bytes], bytes]:
+    """The files of a zarr group by name, and a zip of them."""
+    with tempfile.TemporaryDirectory() as folder:
+        group = write_zarr(spectra(n=2, d=5), Path(folder) / "set.zarr", zarr_format=form)
+        return dict(open_source(group, name="set.zarr").entries), zipped(group)
+
+
 FILES: dict[str, bytes | dict[str, bytes]] = {
     "opus": _opus(),
     "spc": spc_file(Y, axis=AXIS[::-1], first=1000, last=1004, x_type=3, log=b"LASER=785\r\n\x00"),
@@ -85,6 +97,13 @@ FILES: dict[str, bytes | dict[str, bytes]] = {
     "matlab": _matlab(compressed=False),
     "matlab compressed": _matlab(compressed=True),
     "matlab 7.3": mat73({"X": Y, "axis": AXIS, "axis_unit": "nm"}),
+    "netcdf": netcdf_bytes(spectra(n=2, d=5)),
+    "zarr 2": _zarr(2)[0],
+    "zarr 3": _zarr(3)[0],
+    "zarr zip": _zarr(3)[1],
+    "columns": b"Wavelength (nm);leaf 1;leaf 2\r\n" + b"".join(b"%d;0,%d;1,%d\r\n" % (400 + k, k, k) for k in range(8)),
+    "rows": b"label\t400\t401\t402.5\nleaf\t0.5\t0.25\t1e-3\nbark\t-0.5\t1.25\t2\n",
+    "asp": ASP,
     "jcamp": JCAMP.encode(),
     "avantes": AVANTES.encode(),
     "bwtek": BWTEK.encode(),
@@ -107,12 +126,17 @@ _NUMBERS = tuple(
 
 @dataclass
 class Tally:
-    """What became of damaged files: how many were read or refused, the slowest in seconds."""
+    """What became of damaged files: how many were read or refused, the slowest in seconds of the processor.
+
+    `ended` of the refused hung, crashed or took all memory in the process that reads apart, which was replaced;
+    `slowest_apart` is by the clock, which says nothing where others keep the processor busy.
+    """
 
     read: int = 0
     refused: int = 0
+    ended: int = 0
     slowest: float = 0.0
-    files: list[bytes] = field(default_factory=list)
+    slowest_apart: float = 0.0
 
 
 def spoil(data: bytes, chance: random.Random) -> bytes:
@@ -143,6 +167,19 @@ def spoil(data: bytes, chance: random.Random) -> bytes:
     return bytes(spoilt)
 
 
+def spoil_part(parts: Mapping[str, bytes], chance: random.Random) -> dict[str, bytes]:
+    """Damage a file of several: mostly one part; now and then one is missing, or stands in another's place."""
+    spoilt, part = dict(parts), chance.choice(sorted(parts))
+    match chance.randrange(8):
+        case 0:
+            del spoilt[part]
+        case 1:
+            spoilt[part] = parts[chance.choice(sorted(parts))]
+        case _:
+            spoilt[part] = spoil(parts[part], chance)
+    return spoilt
+
+
 def source_of(name: str, content: bytes | Mapping[str, bytes]) -> Source:
     """A source as the front door would open it."""
     whole = content if isinstance(content, bytes) else b"".join(content.values())
@@ -153,27 +190,34 @@ def source_of(name: str, content: bytes | Mapping[str, bytes]) -> Source:
     return Source(f"a{suffix}", digest, len(whole), b"", content)
 
 
-def read_spoilt(name: str, count: int, *, seed: int, original: bytes | Mapping[str, bytes] | None = None) -> Tally:
+def read_spoilt(name: str, count: int, *, seed: int) -> Tally:
+    """Read damaged copies of a written file; see `read_copies`."""
+    return read_copies(FILES[name], count, seed=seed, unit=UNITS.get(name, "nm"), quantity=QUANTITIES.get(name, ""),
+                       name=name)  # fmt: skip
+
+
+def read_copies(
+    content: bytes | Mapping[str, bytes], count: int, *, seed: int, unit: str, quantity: str, name: str = ""
+) -> Tally:
     """Read damaged copies of a file; anything but spectra or our own error comes out as it is.
 
     Raises:
-        AssertionError: Spectra that are not finite came out.
+        AssertionError: Spectra that are not finite came out, or a reader apart met a fault that is not ours.
     """
-    content = FILES[name] if original is None else original
-    chance, tally = random.Random(f"{seed} {name}"), Tally()
-    unit, quantity = UNITS.get(name, "nm"), QUANTITIES.get(name, "")
+    chance, tally = random.Random(f"{seed} {len(content)}"), Tally()
     for _ in range(count):
-        if isinstance(content, bytes):
-            source = source_of(name, spoil(content, chance))
-        else:
-            part = chance.choice(sorted(content))
-            source = source_of(name, {**content, part: spoil(content[part], chance)})
-        started = time.process_time()
+        spoilt = spoil(content, chance) if isinstance(content, bytes) else spoil_part(content, chance)
+        source = source_of(name, spoilt)
+        started, started_clock = time.process_time(), time.monotonic()
         try:
             dataset = read_spectra(source, axis_unit=unit, intensity_unit=quantity)
             assert np.isfinite(dataset["intensity"].values).all()
             tally.read += 1
-        except OffbandError:
+        except OffbandError as error:
+            assert "unforeseen" not in str(error)
             tally.refused += 1
+            tally.ended += error.expected == "a file that can be read"
         tally.slowest = max(tally.slowest, time.process_time() - started)
+        if is_read_apart(source.data, source.entries):
+            tally.slowest_apart = max(tally.slowest_apart, time.monotonic() - started_clock)
     return tally

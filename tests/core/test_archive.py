@@ -66,6 +66,14 @@ def test_longer_texts_are_not_truncated_by_a_later_append(archive) -> None:
     assert list(archive.open()["label"].values) == ["s", "considerably longer, with ümlaut and 谱"]
 
 
+def test_texts_that_repeat_are_held_once_however_they_are_opened(archive) -> None:
+    for name in ("a", "b"):
+        archive.append(spectra(name, 40, label=["considerably long"] * 40))
+    for opened in (archive.open(), archive.metadata(), archive.open().isel(sample=slice(5, 60))):
+        assert len({id(text) for text in opened["label"].values}) == 1
+        assert len({id(text) for text in opened["source"].values}) == 2
+
+
 @pytest.mark.parametrize("column", ["operator", "mg/L ethanol", "plate no.", "_x", "..", "größe", "zarr.json"])
 def test_a_new_column_is_backfilled_with_empty_texts_and_a_missing_one_is_filled(archive, column: str) -> None:
     archive.append(spectra("a", 2))

@@ -63,6 +63,12 @@ def test_no_step_changes_its_input_and_all_take_no_rows(text: str) -> None:
     assert parse_variant(text).apply(x[:0], AXIS)[0].shape == (0, positions.size)
 
 
+@pytest.mark.parametrize("text", ["raw", "crop(410, 470)", "crop(0, 500) | crop(410, 470)"])
+def test_what_changes_no_intensity_copies_none(text: str) -> None:
+    x = spectra(3).astype(np.float32)
+    assert np.shares_memory(parse_variant(text).apply(x, AXIS)[0], x)
+
+
 @pytest.mark.parametrize("text", [t for t in EVERY_STEP if not t.startswith("absorbance")])
 @pytest.mark.parametrize("level", [0.0, 0.1, -3.0, 1e30])
 def test_a_constant_spectrum_never_gives_nan(text: str, level: float) -> None:

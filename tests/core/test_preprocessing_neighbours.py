@@ -124,3 +124,21 @@ def test_resample_leaves_gaps_empty() -> None:
 def test_resample_to_where_nothing_was_measured_is_refused() -> None:
     with pytest.raises(SpectraError, match=r"step resample.* 10 channels from 0 to 9"):
         parse_variant("resample(100, 200, 1)").apply(np.ones((1, 10)), np.arange(10.0))
+
+
+@pytest.mark.parametrize("window", [3, 11, 25])
+@pytest.mark.parametrize("extra", [0, 1, 2, 15, 16, 17, 31, 32, 33, 100])
+def test_savgol_equals_scipy_for_every_number_of_channels_beside_the_steps_it_slides_in(
+    window: int, extra: int
+) -> None:
+    x = RNG.normal(size=(3, window + extra))
+    expected = savgol_filter(x, window, 2, deriv=1, mode="interp")
+    found = parse_variant(f"savgol({window}, 2, 1)").apply(x, np.arange(float(x.shape[1])))[0]
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_savgol_of_a_view_with_other_strides_is_that_of_its_copy() -> None:
+    x = RNG.normal(size=(700, 160)).astype(np.float32)
+    chain, axis = parse_variant("savgol(7, 3)"), np.arange(40.0)
+    for view in (x[:, 20:60], x[:, ::4], np.asfortranarray(x[:, :40])):
+        np.testing.assert_array_equal(chain.apply(view, axis)[0], chain.apply(view.copy(order="C"), axis)[0])

@@ -194,3 +194,10 @@ def test_a_real_archive_is_read_as_numpy_reads_it() -> None:
         dataset = read(path.read_bytes(), axis_unit="cm-1")
         np.testing.assert_allclose(dataset["intensity"], other["X"], rtol=1e-6)
         np.testing.assert_allclose(dataset["axis"], other["axis"])
+
+
+def test_a_name_that_is_not_utf_8_is_one_all_the_same() -> None:
+    data = mat73({"X": X, "axis": AXIS, "axis_unit": "nm", "d-se": np.array([0.5, 1.5, 2.0])})
+    assert data.count(b"d-se") == 1
+    dataset = read(data.replace(b"d-se", b"d\xf6se"))
+    assert list(dataset["döse"].values) == ["0.5", "1.5", "2"]

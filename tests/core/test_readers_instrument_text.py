@@ -133,7 +133,7 @@ def test_a_labspec_table_that_is_damaged_is_refused() -> None:
 
 
 @needs_vendor_files
-@pytest.mark.parametrize("name", ["010.txt", "105-2.txt", "301.txt"])
+@pytest.mark.parametrize("name", ["010.txt", "010-backside.txt", "105.txt", "105-2.txt", "202.txt", "301.txt"])
 def test_real_avantes_files_agree_with_their_text(name: str) -> None:
     data = (VENDOR / name).read_bytes()
     rows = [line.replace(",", ".").split(";") for line in data.decode("latin-1").splitlines()[8:] if line.strip()]

@@ -13,6 +13,7 @@ import pytest
 
 from spectral_core.errors import OffbandError, ReadError
 from spectral_core.readers import read_spectra
+from spectral_core.readers.guarded import CLOCK, SECONDS
 from tests.core.mutations import FILES, QUANTITIES, UNITS, read_spoilt, source_of
 
 LIBRARIES = {"opus": "brukeropus", "spc": "spc_io", "wdf": "wdf", "spa": "spectrochempy_omnic"}
@@ -36,12 +37,15 @@ def test_the_whole_file_is_read(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_forty_damaged_copies_are_read_or_refused(name: str) -> None:
+def test_damaged_copies_are_read_or_refused(name: str) -> None:
+    """Forty copies; ten of a file that is read apart, since the reader is replaced after each."""
     needs_library(name)
-    tally = read_spoilt(name, 40, seed=20260131)
+    count = 10 if name.startswith(("matlab 7.3", "netcdf", "zarr")) else 40
+    tally = read_spoilt(name, count, seed=20260131)
     assert tally.refused > 0
-    assert tally.read + tally.refused == 40
-    assert tally.slowest < 5
+    assert tally.read + tally.refused == count
+    assert tally.slowest < SECONDS
+    assert tally.slowest_apart < CLOCK * SECONDS
 
 
 @pytest.mark.parametrize("name", ["wdf", "spc", "asd"])

@@ -16,7 +16,8 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spectral_core import variants
+from spectral_core import variant_store, variants
+from spectral_core.archive import create_archive
 from spectral_core.errors import ArchiveError, SpectraError
 from spectral_core.preprocessing import parse_variant
 from spectral_core.spectra import make_spectra, validate_spectra
@@ -40,7 +41,7 @@ def expected(spectra: xr.Dataset, text: str) -> np.ndarray:
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seven rows of 24 channels a block."""
-    monkeypatch.setattr(variants, "_BLOCK_BYTES", 4 * 24 * 7)
+    monkeypatch.setattr(variant_store, "BLOCK_BYTES", 4 * 24 * 7)
 
 
 def names_in(folder: Path, pattern: str) -> list[str]:
@@ -79,7 +80,7 @@ def test_dask_equals_numpy_under_any_chunks_and_block_size(
 ) -> None:
     spectra = dataset(sum(chunks))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(variants, "_BLOCK_BYTES", 4 * 24 * rows)
+        patch.setattr(variant_store, "BLOCK_BYTES", 4 * 24 * rows)
         reference = materialise(
             spectra.chunk({"sample": tuple(chunks)}),
             SNV,
@@ -110,8 +111,15 @@ def test_snapshots_and_chains_do_not_collide(tmp_path: Path) -> None:
 
 def test_progress_counts_every_block_up_to_all(tmp_path: Path, small_blocks: None) -> None:
     told: list[tuple[int, int]] = []
-    materialise(dataset(50), SNV, directory=tmp_path, snapshot="A", progress=lambda *now: told.append(now))
+    threads: set[int] = set()
+
+    def progress(*now: int) -> None:
+        told.append(now)  # type: ignore[arg-type]
+        threads.add(threading.get_ident())
+
+    materialise(dataset(50), SNV, directory=tmp_path, snapshot="A", progress=progress)
     assert told == [(done, 8) for done in range(1, 9)]  # 50 rows in blocks of 7
+    assert threads == {threading.get_ident()}  # the caller's, whose task run in Prefect it is
 
 
 def test_a_spectrum_that_a_step_refuses_is_named_and_leaves_nothing_behind(tmp_path: Path, small_blocks: None) -> None:
@@ -140,28 +148,28 @@ def test_a_result_that_is_not_finite_is_refused(tmp_path: Path) -> None:
 
 def test_missing_rows_are_never_published(tmp_path: Path, small_blocks: None, monkeypatch: pytest.MonkeyPatch) -> None:
     # a worker whose disk is not this one: it reports its rows, and they are not here
-    monkeypatch.setattr(variants, "_store_block", _elsewhere)
+    monkeypatch.setattr(variant_store, "fill_block", _elsewhere)
     with pytest.raises(ArchiveError, match="50 spectra in 8 chunks, found 50 spectra reported, 7 chunks stored"):
         materialise(dataset(), SNV, directory=tmp_path, snapshot="A")
-    assert names_in(tmp_path, "*.zarr") == [] and names_in(tmp_path, "*.part") == []
+    assert names_in(tmp_path, "*.zarr") == []
 
 
-def _elsewhere(x: np.ndarray, chain: object, axis: object, array: str, start: int) -> int:
+def _elsewhere(x: np.ndarray, chain: object, axis: object, place: Path, start: int) -> int:
     if start != 21:
-        zarr.open_array(array, mode="r+")[start : start + len(x)] = x
+        zarr.open_array(place / "intensity", mode="r+")[start : start + len(x)] = x
     return len(x)
 
 
 KILLED = """
 import os, signal
 from pathlib import Path
-from spectral_core import variants
+from spectral_core import variant_store, variants
 from tests.core.test_variants import SNV, dataset
-variants._BLOCK_BYTES = 4 * 24 * 7
+variant_store.BLOCK_BYTES = 4 * 24 * 7
 def die(done, total):
     if done == {block}:
         os.kill(os.getpid(), signal.SIGKILL)
-variants.materialise(dataset(), SNV, directory=Path({folder!r}), snapshot="A", progress=die)
+variants.materialise(dataset(), SNV, directory=Path({folder!r}), snapshot="A", workers=1, progress=die)
 """
 
 
@@ -173,15 +181,71 @@ def run(script: Path, text: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_killed_writer_leaves_no_variant_and_the_next_one_clears_up(tmp_path: Path) -> None:
-    killed = run(tmp_path / "script.py", KILLED.format(block=3, folder=str(tmp_path)))
+def chunks_in(folder: Path) -> dict[str, Path]:
+    return {path.parent.name: path for path in folder.rglob("intensity/c/*/0")}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_killed_run_is_taken_up_at_its_whole_blocks_and_ends_bit_for_bit_as_an_unbroken_one(tmp_path: Path) -> None:
+    killed = run(tmp_path / "script.py", KILLED.format(block=5, folder=str(tmp_path)))
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert names_in(tmp_path, "*.zarr") == [] and len(names_in(tmp_path, "*.part")) == 1
+    left = chunks_in(tmp_path)
+    assert names_in(tmp_path, "*.zarr") == [] and 5 <= len(left) < 8
     other = tmp_path / "A" / ".0123456789abcdef.deadbeef.part"  # of another variant: not ours to remove
     other.mkdir()
-    reference = materialise(dataset(), SNV, directory=tmp_path, snapshot="A")
-    assert not reference.reused and names_in(tmp_path, "*.part") == [other.name]
-    np.testing.assert_allclose(open_variant(reference)["intensity"], expected(dataset(), "snv"), atol=1e-6)
+    cut, rotten, *_ = sorted(left)
+    left[cut].write_bytes(left[cut].read_bytes()[:-9])
+    content = bytearray(left[rotten].read_bytes())
+    content[len(content) // 2] ^= 1
+    left[rotten].write_bytes(content)
+    written = {name: path.stat().st_mtime_ns for name, path in left.items()}
+    told: list[tuple[int, int]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(variant_store, "BLOCK_BYTES", 4 * 24 * 7)
+        resumed = materialise(
+            dataset(), SNV, directory=tmp_path, snapshot="A", workers=1, progress=lambda *now: told.append(now)
+        )
+        unbroken = materialise(dataset(), SNV, directory=tmp_path / "unbroken", snapshot="A", workers=2)
+    kept = len(left) - 2
+    assert told == [(done, 8) for done in range(kept, 9)]
+    now = {name: path.stat().st_mtime_ns for name, path in chunks_in(resumed.path).items()}
+    assert {name for name in written if now[name] != written[name]} == {cut, rotten}
+    assert contents(resumed.path) == contents(unbroken.path) and names_in(tmp_path, "*.part") == [other.name]
+
+
+def test_what_a_broken_run_left_is_not_taken_up_for_other_spectra(tmp_path: Path, small_blocks: None) -> None:
+    def stop(done: int, total: int) -> None:
+        raise TimeoutError(done)
+
+    with pytest.raises(TimeoutError):
+        materialise(dataset(), SNV, directory=tmp_path, snapshot="A", progress=stop)
+    assert chunks_in(tmp_path) and names_in(tmp_path, "*.zarr") == []
+    told: list[tuple[int, int]] = []
+    later = materialise(dataset(64), SNV, directory=tmp_path, snapshot="B", progress=lambda *now: told.append(now))
+    assert told[0] == (1, 10) and names_in(tmp_path, "*.part") == []
+    np.testing.assert_allclose(open_variant(later)["intensity"], expected(dataset(64), "snv"), atol=1e-6)
+
+
+def test_an_archive_that_no_step_changes_is_not_copied(tmp_path: Path) -> None:
+    columns = {name: dataset()[name].values for name in ("spectrum_id", "label")}
+    archive = create_archive(tmp_path / "archive")
+    archive.append(dataset().assign_coords(source_sha256=("sample", columns["spectrum_id"])))
+    spectra = archive.open()
+    where = {"directory": archive.path / "variants", "snapshot": archive.snapshot(), "archive": archive.path}
+    raw = materialise(spectra, parse_variant("raw"), **where)
+    assert raw == VariantReference(archive.path, "raw", archive.snapshot(), 50, 24, True)
+    assert not (archive.path / "variants").exists()
+    stored = open_variant(raw)
+    assert stored["intensity"].values.tobytes() == dataset()["intensity"].values.tobytes()
+    assert stored["label"].values.tolist() == columns["label"].tolist()
+    assert (stored.attrs["chain"], stored.attrs["snapshot"]) == ("raw", archive.snapshot())
+    few = materialise(spectra.isel(sample=slice(0, 9)), parse_variant("raw"), **where)  # not what the archive holds
+    assert few.path != archive.path and open_variant(few).sizes["sample"] == 9
+    snv = materialise(spectra, SNV, **where)
+    np.testing.assert_allclose(open_variant(snv)["intensity"], expected(dataset(), "snv"), atol=1e-6)
 
 
 def test_a_second_writer_waits_for_the_first_and_takes_what_it_wrote(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import zarr
 
-from spectral_core.archive import Ledger, open_archive, verify_archive
+from spectral_core.archive import Ledger, moving, open_archive, verify_archive
 from spectral_core.archive.columns import DIGEST, TEXT_ROWS
 from spectral_core.archive.folder import open_repository
 from spectral_core.errors import ArchiveError
@@ -197,3 +197,80 @@ def test_a_ledger_of_version_1_keeps_its_rows(tmp_path: Path) -> None:
     with Ledger(path) as ledger:
         assert [(row.source, row.spectra) for row in ledger.rows()] == [("a.txt", 3)]
         assert ledger.inboxes() == {}
+
+
+def moved_study(folder: Path, **keys: object) -> Study:
+    """Three archived files, one the bytes of another, one refused; all are moved out of the inbox."""
+    inbox = folder / "inbox"
+    (inbox / "day 2").mkdir(parents=True)
+    for i in range(3):
+        write_file(inbox / ("day 2" if i == 2 else ".") / f"{'ab'[i % 2]}-{i}.txt", i)
+    shutil.copy(inbox / "a-0.txt", inbox / "a-7.txt")
+    (inbox / "a-8.txt").write_text("no spectrum\n")
+    content = {
+        "name": "t", "inbox": "inbox", "archive": "archive", "results": "results",
+        "inbox_after": "done", "inbox_after_refusal": "done/refused",
+        "samples": {"pattern": r"(?P<label>[ab])-(?P<unit>\d+)\.txt"},
+        "reading": {"axis_unit": "cm-1", "intensity_unit": "absorbance"}, "audit": {"seed": 1},
+    }  # fmt: skip
+    plan = study_from(content | keys, where=folder / "study.toml")
+    (folder / "done").mkdir()
+    write_file(folder / "done" / "b-1.txt", 99)  # somebody's own, whose name is taken
+    ingest_inbox(plan)
+    return plan
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(moving, "QUIET_S", 0.0)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_files_that_were_moved_are_hashed_where_they_lie_now(tmp_path: Path) -> None:
+    study = moved_study(tmp_path)
+    found = verify_archive(study.archive)
+    assert found.sound and not found.new and not found.gone, found.discrepancies
+    assert found.files == {"archived": 3, "duplicate": 1, "quarantined": 1}
+    assert found.hashed == 1 + 5 + 1, "the copy in quarantine, four and a stranger in done, one in done/refused"
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("name", ["a-0.txt", "day 2/a-2.txt", "b-1.*.txt", "refused/a-8.txt"])
+def test_a_file_that_was_changed_after_it_was_moved_is_found(tmp_path: Path, name: str) -> None:
+    study = moved_study(tmp_path)
+    (moved,) = (tmp_path / "done").glob(name)
+    moved.write_text(moved.read_text() + "440\t1\n")
+    folder = tmp_path / "done" / ("refused" if "refused" in name else "")
+    where = f"{folder.name}, {moved.relative_to(folder).as_posix()}: expected sha256 "
+    (message,) = [message for message in off(study) if message.startswith(where)]
+    assert "changed after it was moved" in message
+
+
+@pytest.mark.usefixtures("at_once")
+def test_files_taken_away_after_they_were_moved_are_counted_and_a_folder_that_is_away_is_told(tmp_path: Path) -> None:
+    study = moved_study(tmp_path)
+    (tmp_path / "done" / "a-0.txt").unlink()  # a-7.txt holds the same bytes
+    (tmp_path / "done" / "day 2" / "a-2.txt").unlink()
+    found = verify_archive(study.archive)
+    assert found.sound and found.gone == 1
+    (tmp_path / "done").rename(tmp_path / "unmounted")
+    assert [
+        message for message in off(study) if "done: expected the files moved there, found no such folder" in message
+    ]
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_stranger_under_the_name_of_a_moved_file_is_no_fault(tmp_path: Path) -> None:
+    assert verify_archive(moved_study(tmp_path).archive).sound
+    assert len(list((tmp_path / "done").glob("b-1*"))) == 2
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_repaired_quarantined_file_is_archived_and_all_is_sound(tmp_path: Path) -> None:
+    """Re-ingesting a repaired quarantined file works, from the inbox and where the refused are moved away."""
+    for folder, keys in ((tmp_path / "left", {"inbox_after_refusal": "leave"}), (tmp_path / "moved", {})):
+        study = moved_study(folder, **keys)
+        write_file(study.inbox / "a-8.txt", 8)
+        assert ingest_inbox(study).new == 1
+        found = verify_archive(study.archive)
+        assert found.sound and found.files["archived"] == 4, found.discrepancies

@@ -30,7 +30,7 @@ from flows.triggering import Trigger
 from spectral_core.archive import open_archive
 from spectral_core.errors import ArchiveError
 
-DEADLINE_S = 90
+DEADLINE_S = 150
 
 
 @dataclass

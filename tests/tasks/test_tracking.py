@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -18,6 +19,7 @@ import pytest
 from spectral_core.errors import OffbandError, ReadError
 from spectral_core.models import parse_model
 from spectral_core.models.files import load_pipeline
+from spectral_core.models.subsample import Subsample
 from spectral_core.splits import make_design
 from spectral_core.study import Study
 from spectral_core.training import train
@@ -90,6 +92,8 @@ def logged(tmp_path_factory):
         for text in MODELS
     }  # fmt: skip
 
+    results["k-nn"] = replace(results["k-nn"], subsample=Subsample(16, 24, 12, seed=7))
+
     def log(text: str) -> RunReference:
         return log_model_run(parent, results[text], design=design, spectrum_ids=[f"s{i}" for i in range(24)],
                              axis=AXIS, axis_unit="cm-1", seed=7)  # fmt: skip
@@ -107,14 +111,14 @@ def test_every_model_is_a_child_of_the_one_parent(logged):
     _, parent, children, _, client = logged
     found = client.search_runs([parent.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.run_id}'")
     assert {run.info.run_id for run in found} == {child.run_id for child in children.values()}
-    assert {run.info.run_name for run in found} == {f"snv · {parse_model(text).text}" for text in MODELS}
+    assert {run.info.run_name for run in found} == {f"{parse_model(text).text} · snv" for text in MODELS}
     assert {run.info.status for run in found} == {"FINISHED"}
 
 
 def test_the_parent_says_study_snapshot_code_and_verdict(logged):
     study, parent, _, _, client = logged
     run = client.get_run(parent.run_id)
-    assert run.info.run_name == "coffee @ 1CECHHKR"
+    assert run.info.run_name == "artefact · coffee @ 1CECHHKR"
     assert run.info.status == "FINISHED"
     expected = {
         "offband.study": "coffee", "offband.study_digest": study.digest(), "offband.archive_snapshot": SNAPSHOT,
@@ -156,6 +160,9 @@ def test_children_are_comparable_and_hold_the_results_numbers(logged):
         stated = {"variant": "snv", "model": parse_model(text).text, "folds": "4", "seed": "7", "n": "24", "d": "30",
                   "permutations": "3", "units": "24"}  # fmt: skip
         assert stated.items() <= data.params.items()
+        drawn = {name: value for name, value in data.params.items() if name.startswith("subsample")}
+        size = {"subsample": "16", "subsample_units": "12", "subsample_seed": "7", "subsample_for": "training"}
+        assert drawn == (size if text == "k-nn" else {})
 
 
 def test_out_of_fold_predictions_are_kept_by_spectrum(logged, tmp_path):
