@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test lint bench calibrate experiments docs docs-test ui pins clean distclean
+.PHONY: help install demo test lint bench calibrate experiments docs docs-test ui screenshots pins clean distclean
 
 STAMP := .venv/.installed
 PYTHON := .venv/bin/python
@@ -52,6 +52,10 @@ docs-test: docs ## every command and example of the documents, and the tutorial 
 ui: $(STAMP) ## the report in a real browser; needs Debian's chromium
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt -e '.[ui]'
 	$(PYTEST) tests/ui -m ui
+
+screenshots: $(STAMP) ## the pictures of docs/watching.md: the demo served, Prefect and MLflow in a browser (some minutes)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt -e '.[ui]'
+	OFFBAND_SCREENSHOTS=docs/images $(PYTEST) tests/ui/test_dashboards.py -m ui
 
 pins: ## renew constraints.txt from pyproject.toml, in a fresh environment
 	@echo "resolving pyproject.toml without pins (some minutes)"

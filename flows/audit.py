@@ -7,6 +7,7 @@ from prefect import flow
 from spectral_core.study import Study
 from tasks.artifacts import label_run, publish_verdict
 from tasks.auditing import Audited, audit_snapshot
+from tasks.events import announce_verdict, recall_verdict
 from tasks.mlflow_audit import audit_found_model, find_model, record_model_audit, settle_registration
 from tasks.mlflow_models import ModelAsked
 
@@ -21,8 +22,10 @@ def audit(study: Study, snapshot: str, origin: dict[str, str] | None = None) -> 
         origin: What the report's provenance says of the run that made it.
     """
     label_run(study, snapshot)
+    before = recall_verdict(study)
     audited = audit_snapshot(study, snapshot, origin=origin or {})
     publish_verdict(study, snapshot, audited)
+    announce_verdict(study, snapshot, before, audited)
     settle_registration(study, snapshot, audited)
     return audited
 

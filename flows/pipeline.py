@@ -11,14 +11,14 @@ from flows.ingest import ingest
 from flows.preprocess import preprocess
 from flows.train import train
 from spectral_core.study import Study
-from tasks.artifacts import label_run
+from tasks.artifacts import label_run, run_name
 from tasks.runs import PipelineResult, begin_tracking, end_tracking, fail_tracking, origin_of
 from tasks.study import read_study
 
 
 @flow(
     name="pipeline",
-    flow_run_name="pipeline {study.name}",
+    flow_run_name=run_name,
     on_failure=[fail_tracking],
     on_crashed=[fail_tracking],
     on_cancellation=[fail_tracking],

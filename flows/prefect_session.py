@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
+import httpx
 from prefect import tags
 from prefect.client.orchestration import get_client
 from prefect.logging.handlers import PrefectConsoleHandler
@@ -28,7 +29,7 @@ def prefect_session(terminal: Terminal, study: Study | Plan) -> Iterator[None]:
     Its own server takes about 10 s to start, so it is started beside the import of the flows.
 
     Raises:
-        ConnectionError: PREFECT_API_URL names a server that does not answer.
+        ConnectionError: PREFECT_API_URL names a server that does not answer, or the server is gone before the end.
         RuntimeError: The command's own server does not start.
     """
     with ExitStack() as stack:
@@ -43,6 +44,7 @@ def prefect_session(terminal: Terminal, study: Study | Plan) -> Iterator[None]:
             stack.enter_context(_failures_told_once())
         stack.enter_context(tags("offband", f"study:{study.name}"))
         stack.enter_context(watched_by(terminal.step))
+        stack.enter_context(_server_that_stays())
         yield
 
 
@@ -50,6 +52,17 @@ def _check_server() -> None:
     for finding in prefect_server():
         if finding.status == "wrong":
             raise ConnectionError(f"{finding.topic}: {finding.found}. {finding.remedy}")
+
+
+@contextmanager
+def _server_that_stays() -> Iterator[None]:
+    """Name the server that does not answer any more; Prefect's client has tried for a minute by then."""
+    try:
+        yield
+    except httpx.TransportError as error:
+        where = PREFECT_API_URL.value() or "this run's own"
+        remedy = "Start it and run again; what was archived, stored and trained is kept."
+        raise ConnectionError(f"the Prefect server at {where} does not answer any more ({error}). {remedy}") from error
 
 
 def _start_own_server(*, silent: bool) -> None:

@@ -19,6 +19,7 @@ from flows.supervision import Program, Supervision
 from flows.terminal import Terminal
 from spectral_core.errors import StudyError
 from spectral_core.study import Study
+from tasks.environment import MLFLOW_ADDRESS
 
 PREFECT_PORT, MLFLOW_PORT = 4200, 5000
 
@@ -54,7 +55,8 @@ def serve_study(terminal: Terminal, study: Study, schedule: Schedule, *, prefect
             supervision.start(server)
         # MLflow comes up while what needs Prefect alone is starting
         supervision.wait_until_up(*(server.name for server in _missing(prefect)))
-        for program in programs(schedule, f"{prefect.address}/api") if not supervision.asked_to_stop else []:
+        ours = programs(schedule, f"{prefect.address}/api", mlflow.address)
+        for program in ours if not supervision.asked_to_stop else []:
             supervision.start(program)
         supervision.wait_until_up(*(server.name for server in _missing(mlflow)))
         if not supervision.asked_to_stop:
@@ -110,9 +112,9 @@ def place_of_mlflow(study: Study, port: int) -> Place:
     return Place(server.address, Program("mlflow", server.arguments, server.settings, server.health))
 
 
-def programs(schedule: Schedule, api_url: str) -> list[Program]:
+def programs(schedule: Schedule, api_url: str, mlflow_address: str) -> list[Program]:
     """Give what works for the study: its flows, and the watcher of its inbox."""
-    settings = {"PREFECT_API_URL": api_url}
+    settings = {"PREFECT_API_URL": api_url, MLFLOW_ADDRESS: mlflow_address}
     served = {**settings, "PREFECT_RUNNER_POLL_FREQUENCY": "2", "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO"}
     # on SIGINT Prefect closes its runs and pauses its schedules; on SIGTERM its runner fails to
     python = [sys.executable, "-P", "-m"]

@@ -6,11 +6,11 @@ IN_MEMORY = 512 * 2**20
 """Bytes of n × d spectra in double precision up to which training and audit hold them all: 65,536 of 1,024 channels."""
 
 
-def fits_in_memory(n: int, d: int) -> bool:
-    """Whether n spectra of d channels are held in memory in double precision; else they are streamed.
+def fits_in_memory(n: int, d: int, *, most: float = IN_MEMORY) -> bool:
+    """Whether n spectra of d channels in double precision take at most so many bytes; else they are streamed.
 
     Example:
         >>> fits_in_memory(65_536, 1024), fits_in_memory(65_537, 1024)
         (True, False)
     """
-    return 8 * n * d <= IN_MEMORY
+    return 8 * n * d <= most

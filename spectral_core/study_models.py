@@ -37,7 +37,7 @@ def design_of(study: Study, spectra: xr.Dataset) -> Design:
     """
     declared = {role: spectra[role].values for role in ("unit", "batch") if getattr(study.samples, role)}
     design, intensity = make_design(spectra["label"].values, **declared), spectra["intensity"]
-    if fits_in_memory(*intensity.shape):
+    if _fits(study, spectra):
         return keep_copies_together(design, intensity.values)
     rows = Rows(intensity.data)
     execution = Execution(study.compute.scheduler, study.compute.workers)
@@ -50,9 +50,13 @@ def _digests(rows: Rows) -> bytes:
     return b"".join(digest_of(row) for _, x in rows.blocks() for row in np.ascontiguousarray(x))
 
 
-def loaded_if_small(spectra: xr.Dataset) -> xr.Dataset:
-    """Load a dataset that fits in memory; leave another as it lies."""
-    return spectra.load() if fits_in_memory(*spectra["intensity"].shape) else spectra
+def loaded_if_small(study: Study, spectra: xr.Dataset) -> xr.Dataset:
+    """Load a dataset that the study lets into memory (`compute.in_memory_mb`); leave another as it lies."""
+    return spectra.load() if _fits(study, spectra) else spectra
+
+
+def _fits(study: Study, spectra: xr.Dataset) -> bool:
+    return fits_in_memory(*spectra["intensity"].shape, most=study.compute.in_memory_mb * 2**20)
 
 
 def train_models(
@@ -61,7 +65,7 @@ def train_models(
     """Cross-validate every model of the study on one variant, whole and region by region as the audit cuts it.
 
     Each is on file, with its predictions for the audit, before it is given; one that is there already is read.
-    Spectra that do not fit in memory (`memory.fits_in_memory`) are streamed: see `streamed_training`.
+    Spectra that do not fit in memory (`compute.in_memory_mb`) are streamed: see `streamed_training`.
 
     Args:
         study: Models, regions, folds and seed.
@@ -77,8 +81,7 @@ def train_models(
     """
     design, settings = design or design_of(study, measured), study.audit
     conduct: Any = {"folds": settings.folds, "permutations": settings.model_permutations, "seed": settings.seed}
-    large = not fits_in_memory(*measured["intensity"].shape)
-    training = _streamed if large else _in_memory
+    training = _in_memory if _fits(study, measured) else _streamed
     models = [parse_model(text) for text in study.models]
     kept = [kept_model(folder, design, model=model, variant=chain, **conduct) for model in models]
     left = [model for model, found in zip(models, kept, strict=True) if found is None]

@@ -12,7 +12,7 @@ from spectral_core.archive import open_archive
 from spectral_core.audit import audit_study
 from spectral_core.audit_report import AuditReport
 from spectral_core.study import Study
-from spectral_core.study_models import design_of, kept_predictions
+from spectral_core.study_models import design_of, kept_predictions, loaded_if_small
 from tasks.policy import pure_task
 from tasks.progress import Progress
 
@@ -53,7 +53,7 @@ def audit_snapshot(study: Study, snapshot: str, *, origin: dict[str, str]) -> Au
         snapshot: The archive's snapshot.
         origin: Entries of the report's provenance: the runs and the command that made it.
     """
-    dataset = open_archive(study.archive).open(snapshot).load()
+    dataset = loaded_if_small(study, open_archive(study.archive).open(snapshot))
     trained = kept_predictions(predictions_folder(study, snapshot), study, design_of(study, dataset))
     report = audit_study(study, dataset, snapshot=snapshot, trained=trained, progress=Progress("auditing"))
     folder = results_folder(study, snapshot)

@@ -32,6 +32,9 @@ QUIET = {
 }
 """Set by the command line unless it was told to be verbose."""
 
+MLFLOW_ADDRESS = "OFFBAND_MLFLOW_ADDRESS"
+"""Where people see MLflow: set by `offband serve`, not needed by a study that names a server at tracking.uri."""
+
 
 def prepare_environment() -> None:
     """Turn every telemetry switch off and set the defaults; call it before Prefect or MLflow is imported."""

@@ -24,7 +24,8 @@ def train_on_variant(study: Study, variant: VariantReference, parent: RunReferen
     Returns:
         For each model and variant its MLflow run and metrics.
     """
-    measured, spectra = open_archive(study.archive).open(variant.snapshot), loaded_if_small(open_variant(variant))
+    measured = loaded_if_small(study, open_archive(study.archive).open(variant.snapshot))
+    spectra = loaded_if_small(study, open_variant(variant))
     told = Progress(f"training on {variant.chain}")
     about = {**_about(study, measured, spectra), "snapshot": variant.snapshot}
     folder, rows = predictions_folder(study, variant.snapshot), list[dict[str, Any]]()

@@ -27,7 +27,7 @@ TOLERANCE = 1e-3
 
 _TINY = float(np.finfo(np.float64).tiny)
 # Fewer spectra, or fewer channels, than this are sooner solved one by one.
-_SIDE_BY_SIDE = 64
+_SIDE_BY_SIDE = 48
 # Spectra fitted side by side: 1,024 of 1,024 channels, some eight arrays of this size in use; never fewer than the
 # number that outweighs what a call of numpy costs.
 _BATCH_BYTES = 8 * 2**20
@@ -36,7 +36,7 @@ _LEAST_BATCH = 256
 _PART_BYTES = 2**18
 # Where an inverse pivot (of the system over lam) exceeds this, rounding shows in the seventh digit, and LAPACK,
 # which pybaselines uses, is asked.
-_LARGEST_INVERSE = 1e8
+_LARGEST_INVERSE = 1e6
 # Below this a variance is not the difference of two sums of squares any more.
 _CANCELLED = 1e-6
 
@@ -144,7 +144,7 @@ def _parts(y: Columns) -> Iterator[slice]:
     """Cut the channels into runs that stay in the cache through all steps of a rule."""
     channels = max(1, _PART_BYTES // (8 * y.shape[1]))
     for start in range(0, y.shape[0], channels):
-        yield slice(start, start + channels)
+        yield slice(start, min(start + channels, y.shape[0]))
 
 
 def _fit_together(
@@ -168,17 +168,16 @@ def _fit_together(
 
 def _smoothed(y: Columns, w: Columns, lam: float) -> Columns:
     """Solve (w + lam·DᵀD) z = w y for every column; NaN where it cannot be solved."""
-    main, beside = _penalty(y.shape[0])
-    if min(y.shape) < _SIDE_BY_SIDE:
+    d, n = y.shape
+    main, beside = _penalty(d)
+    if min(d, n) < _SIDE_BY_SIDE:
         return _one_by_one(y, w, lam, main, beside)
-    weights, z = np.empty_like(y), np.empty_like(y)
-    for part in _parts(y):
-        np.divide(w[part], lam, out=weights[part])
-        np.multiply(weights[part], y[part], out=z[part])
-        weights[part] += main[part, None]
-    _side_by_side(weights, z, beside)
-    least, largest = np.minimum.reduce(weights, axis=0), np.maximum.reduce(weights, axis=0)
-    unsure = np.flatnonzero(~((least > 0) & (largest < _LARGEST_INVERSE)))
+    diagonal, right = _folded(y, w, lam)
+    largest = _from_both_ends(diagonal, right, beside)
+    z = np.empty_like(y)
+    half = len(right)
+    z[:half], z[half:] = right[:, :n], right[d % 2 :, n:][::-1]
+    unsure = np.flatnonzero(~(largest < _LARGEST_INVERSE))
     if unsure.size:
         z[:, unsure] = _one_by_one(y[:, unsure], w[:, unsure], lam, main, beside)
     return z
@@ -208,38 +207,86 @@ def _one_by_one(y: Columns, w: Columns, lam: float, main: Scalars, beside: Scala
     return z
 
 
-def _side_by_side(diagonal: Columns, right: Columns, beside: Scalars) -> None:
-    """Solve by LDLᵀ, channel by channel; `diagonal` becomes 1/D and `right` the solution.
+def _folded(y: Columns, w: Columns, lam: float) -> tuple[Columns, Columns]:
+    """Lay diagonal and right side of w/lam + DᵀD so that the last channels stand beside the first.
+
+    An odd number of channels gets one more at the end. Its weight is 0, so it continues the baseline in a straight
+    line, which costs nothing, and changes no other channel.
+    """
+    d, n = y.shape
+    half, odd = (d + 1) // 2, d % 2
+    main = _penalty(d + odd)[0][:half, None]
+    diagonal, right = np.empty((2, half, 2 * n))
+    diagonal[:odd, n:], right[:odd, n:] = 0.0, 0.0
+    for part in _parts(y[:half]):
+        np.divide(w[part], lam, out=diagonal[part, :n])
+        np.multiply(diagonal[part, :n], y[part], out=right[part, :n])
+    for part in _parts(y[half:]):
+        here = slice(part.start + odd, part.stop + odd)
+        np.divide(w[half:][::-1][part], lam, out=diagonal[here, n:])
+        np.multiply(diagonal[here, n:], y[half:][::-1][part], out=right[here, n:])
+    diagonal += main
+    return diagonal, right
+
+
+def _from_both_ends(diagonal: Columns, right: Columns, beside: Scalars) -> Scalars:
+    """Solve by LDLᵀ, first and last channels together; `diagonal` becomes 1/D and `right` the solution.
 
     With second diagonal 1 the factor's second subdiagonal is 1/D two channels before, and the first is f.
+    Returns the largest 1/D of each spectrum, infinite where one is not positive.
     """
-    d, n = diagonal.shape
-    f_rows = np.zeros((d, n))
-    inverse, f, z = list(diagonal), list(f_rows), list(right)
-    s, t = np.empty(n), np.empty(n)
+    half, width = diagonal.shape
+    inverse, z = list(diagonal), list(right)
+    f = list(np.zeros((half, width)))
+    s, t = np.empty((2, width))
     subtract, multiply, reciprocal = np.subtract, np.multiply, np.reciprocal
-    reciprocal(inverse[0], inverse[0])
-    multiply(inverse[0], beside[0], f[1])
-    inverse[1] -= beside[0] * f[1]
-    reciprocal(inverse[1], inverse[1])
-    z[1] -= f[1] * z[0]
-    for i in range(2, d):
-        before, second, now, f_i, z_i = inverse[i - 1], inverse[i - 2], inverse[i], f[i], z[i]
-        subtract(beside[i - 1], f[i - 1], s)
-        multiply(s, before, f_i)
-        multiply(s, f_i, s)
-        subtract(now, s, now)
-        subtract(now, second, now)
-        reciprocal(now, now)
-        multiply(f_i, z[i - 1], s)
-        multiply(second, z[i - 2], t)
-        subtract(z_i, s, z_i)
-        subtract(z_i, t, z_i)
-    for i in range(d - 1, -1, -1):
-        z_i = z[i]
-        if i < d - 2:
-            subtract(z_i, z[i + 2], z_i)
-        multiply(z_i, inverse[i], z_i)
-        if i < d - 1:
-            multiply(f[i + 1], z[i + 1], s)
+    for i in range(half - 1):
+        now, f_i, z_i = inverse[i], f[i], z[i]
+        if i >= 1:
+            before = inverse[i - 1]
+            subtract(beside[i - 1], f[i - 1], s)
+            multiply(s, before, f_i)
+            multiply(s, f_i, s)
+            subtract(now, s, now)
+            multiply(f_i, z[i - 1], s)
             subtract(z_i, s, z_i)
+        if i >= 2:
+            second = inverse[i - 2]
+            subtract(now, second, now)
+            multiply(second, z[i - 2], t)
+            subtract(z_i, t, z_i)
+        reciprocal(now, now)
+    last = beside[half - 2] - f[half - 2]
+    largest = _joined(diagonal, right, last, beside[half - 1])
+    for i in range(half - 3, -1, -1):
+        z_i = z[i]
+        subtract(z_i, z[i + 2], z_i)
+        multiply(z_i, inverse[i], z_i)
+        multiply(f[i + 1], z[i + 1], s)
+        subtract(z_i, s, z_i)
+    return largest
+
+
+def _joined(inverse: Columns, z: Columns, last: Scalars, across: float) -> Scalars:
+    """Solve for the four channels in the middle: rows −2 (eliminated) and −1 (not yet) of both ends.
+
+    `last` couples rows −2 and −1 of an end, `across` the two rows −1; rows −2 and −1 of different ends by 1.
+    """
+    n = z.shape[1] // 2
+    other = np.r_[n : 2 * n, :n]
+    inner = inverse[-1] - inverse[-3]  # what the channel before the last eliminated one leaves
+    own = z[-1] - inverse[-3] * z[-3]
+    near, far = last * inverse[-2], inverse[-2, other]
+    inner -= near * last + far
+    own -= near * z[-2] + far * z[-2, other]
+    coupling = across - near - near[other]
+    pivot, factor = 1 / inner[:n], coupling[:n] / inner[:n]
+    final = 1 / (inner[n:] - factor * coupling[:n])
+    z[-1, n:] = (own[n:] - factor * own[:n]) * final
+    z[-1, :n] = own[:n] * pivot - factor * z[-1, n:]
+    z[-2] = (z[-2] - last * z[-1] - z[-1, other]) * inverse[-2]
+    inverse[-1, :n], inverse[-1, n:] = pivot, final
+    largest, least = np.maximum.reduce(inverse, axis=0), np.minimum.reduce(inverse, axis=0)
+    largest[~(least > 0)] = np.inf
+    of_both: Scalars = np.maximum(largest[:n], largest[n:])
+    return of_both

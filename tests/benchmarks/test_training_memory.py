@@ -30,5 +30,5 @@ def test_memory_is_flat_and_time_linear(tmp_path, models):
     for n, spent in found.items():
         print(f"{models}, {n:,} x {D}: {spent['cpu']:.1f} s CPU, peak {spent['peak']:.0f} MB", spent["accuracy"])
     # vectors of n numbers are held, n x d never: 300,000 x 256 in double precision are 614 MB
-    assert found[large]["peak"] - found[small]["peak"] < 0.2 * (large - small) * D * 8 / 1e6
+    assert found[large]["peak"] - found[small]["peak"] < 40 + 0.1 * (large - small) * D * 8 / 1e6
     assert found[large]["cpu"] < 1.3 * (large / small) * found[small]["cpu"]

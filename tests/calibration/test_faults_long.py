@@ -39,9 +39,8 @@ def processes() -> Iterator[ForkServerContext]:
 def test_a_hundred_kills_lose_no_spectrum_and_store_none_twice(
     tmp_path: Path, processes: ForkServerContext, after: str
 ) -> None:
-    killed = kill_at_random(study_in(tmp_path, inbox_after=after), processes, kills=125, files=5, seed=1)
-    print(f"{after}: {killed} kills")
-    assert killed >= 100  # the others had just ended
+    cycles = kill_at_random(study_in(tmp_path, inbox_after=after), processes, kills=100, files=5, seed=1)
+    print(f"{after}: 100 of {cycles} cycles killed")
 
 
 def test_two_processes_on_one_inbox_twenty_times(tmp_path: Path, processes: ForkServerContext) -> None:

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import xarray as xr
 
-import spectral_core.memory as memory
 from spectral_core.preprocessing import parse_variant
 from spectral_core.study import Study
 from spectral_core.study_models import design_of, kept_predictions, loaded_if_small, train_models
@@ -59,7 +58,7 @@ def lazy(x, disks):
     return da.from_array(disks[-1], chunks=(8, -1), asarray=False, meta=np.empty((0, 0), dtype=x.dtype))
 
 
-def test_a_study_on_spectra_larger_than_memory_gives_what_it_gives_in_memory(spectra, tmp_path, monkeypatch):
+def test_a_study_on_spectra_larger_than_memory_gives_what_it_gives_in_memory(spectra, tmp_path):
     x, unit = spectra
     plan, chain, axis = study(tmp_path), parse_variant("snv"), np.arange(float(D))
     made = chain.apply(x, axis)[0]
@@ -67,11 +66,12 @@ def test_a_study_on_spectra_larger_than_memory_gives_what_it_gives_in_memory(spe
     held = list(train_models(plan, *whole, chain="snv", folder=tmp_path / "held"))
 
     disks: list[Disk] = []
-    monkeypatch.setattr(memory, "IN_MEMORY", 8 * D * 79)
+    small = plan.compute.model_copy(update={"in_memory_mb": 8 * D * 79 / 2**20})
+    large, plan = plan, plan.model_copy(update={"compute": small})
     measured, variant = (dataset(lazy(values, disks), axis, unit) for values in (x, made))
     design = design_of(plan, measured)
-    assert (design.copies, design.n_units) == (design_of_held(plan, whole[0], monkeypatch).copies, 39)
-    assert loaded_if_small(measured)["intensity"].chunks is not None
+    assert (design.copies, design.n_units) == (design_of(large, whole[0]).copies, 39)
+    assert loaded_if_small(plan, measured)["intensity"].chunks is not None
     found = list(train_models(plan, measured, variant, chain="snv", folder=tmp_path / "streamed", design=design))
 
     assert [trained.model.text for trained in found] == ["ridge", "k-nn", "lda(components=4)"]
@@ -88,13 +88,8 @@ def test_a_study_on_spectra_larger_than_memory_gives_what_it_gives_in_memory(spe
     assert all(disk.most <= 8 for disk in disks)
 
 
-def design_of_held(plan, whole, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.setattr(memory, "IN_MEMORY", 2**30)
-        return design_of(plan, whole)
-
-
-def test_spectra_that_fit_are_loaded(spectra):
+def test_spectra_that_fit_are_loaded(spectra, tmp_path):
     x, unit = spectra
+    plan = study(tmp_path)
     measured = dataset(da.from_array(x, chunks=(8, -1)), np.arange(float(D)), unit)
-    assert loaded_if_small(measured)["intensity"].chunks is None
+    assert loaded_if_small(plan, measured)["intensity"].chunks is None

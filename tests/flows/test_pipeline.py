@@ -12,6 +12,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from spectral_core.estimators.report import verdict_on
+
 Offband = Callable[..., Any]
 WriteStudy = Callable[..., Path]
 
@@ -50,7 +52,8 @@ def _prefect(api: str, what: str, tag: str) -> list[dict[str, Any]]:
 def test_an_artefact_in_the_blank_goes_from_files_to_verdict(
     offband: Offband, write_study: WriteStudy, tmp_path: Path, prefect_server: str
 ) -> None:
-    study = write_study(tmp_path, offset=0.2, spectra=80)
+    registered = '[tracking]\nregistered_model = "small origin"\n\n[audit]'
+    study = write_study(tmp_path, offset=0.2, spectra=80, replace=[("[audit]", registered)])
     first = offband("run", study, "--json")
     assert first.status == 0, first.err
     told = first.document
@@ -75,6 +78,10 @@ def test_an_artefact_in_the_blank_goes_from_files_to_verdict(
     assert report["provenance"]["mlflow_run_id"] == parent.info.run_id
     assert parent.info.status == "FINISHED"
     assert len(children) == 4
+    of_models = {(c.data.tags["offband.model"], c.data.tags["offband.variant"]): c.data.tags for c in children}
+    for (model, variant), tags in of_models.items():
+        assert tags["offband.verdict"] == verdict_on(report, model=model, variant=variant)[0]
+    assert of_models["ridge", "raw"]["offband.verdict"] == "artefact"
     named = [set(child.data.metrics) for child in children]
     assert all(names == named[0] for names in named)
     common = {f"balanced_accuracy_{name}" for name in ("unit_folds", "random_folds", "off_band", "blank")}
@@ -87,9 +94,9 @@ def test_an_artefact_in_the_blank_goes_from_files_to_verdict(
     (top,) = [run for run in runs if run["name"].startswith("pipeline")]
     assert report["provenance"]["prefect_flow_run_id"] == top["id"] == parent.data.tags["prefect.flow_run_id"]
     artifacts = {a["key"]: a for a in _prefect(prefect_server, "artifacts", f"snapshot:{snapshot[:10]}") if a["key"]}
-    assert artifacts["verdict"]["data"].startswith("# artefact")
-    assert "blank_sufficient" in artifacts["verdict"]["data"]
-    assert json.loads(artifacts["ingested"]["data"])[0]["new"] == 80
+    assert artifacts["verdict-small"]["data"].startswith("# artefact")
+    assert "blank_sufficient" in artifacts["verdict-small"]["data"]
+    assert json.loads(artifacts["ingested-small"]["data"])[0]["new"] == 80
 
     again = offband("run", study)
     assert again.status == 0, again.err
@@ -102,6 +109,10 @@ def test_an_artefact_in_the_blank_goes_from_files_to_verdict(
     ):
         assert words in again.out
     assert len(list((tmp_path / "results").glob("*/report.json"))) == 1
+    registry = MlflowClient(f"sqlite:///{tmp_path}/results/mlflow.db")
+    (version,) = registry.search_model_versions("name = 'small origin'")  # the same model, trained again
+    assert (version.tags["offband.verdict"], version.tags["offband.archive_snapshot"]) == ("artefact", snapshot)
+    assert registry.get_registered_model("small origin").aliases == {}
 
     judged = offband("audit", study, "--json", "--snapshot", snapshot, "--fail-unless", "supported")
     assert judged.status == 1
@@ -130,7 +141,7 @@ def test_bad_files_go_to_quarantine_and_the_rest_goes_on(
     for words in ("quarantined s03.txt: ", "quarantined s04.txt: "):
         assert words in answer.out
     shown = {a["key"]: a for a in _prefect(prefect_server, "artifacts", "study:bad files") if a["key"]}
-    rows = json.loads(shown["quarantined"]["data"])
+    rows = json.loads(shown["quarantined-bad-files"]["data"])
     assert {row["file"] for row in rows} == {"s03.txt", "s04.txt"}
     assert all(row["reason"] for row in rows)
 
