@@ -128,9 +128,16 @@ def refused(place: Place, error: Exception) -> ArchiveError:
 
 
 def first_line(error: Exception) -> str:
-    """Shorten an error of a library, which may span many lines, to its first telling one, without secrets."""
-    lines = (line.strip(" x|`->") for line in str(error).splitlines())
-    return without_secrets(next((line for line in lines if line), type(error).__name__))
+    """Shorten an error of a library to its first telling line and the system's own word, without secrets.
+
+    Example:
+        >>> first_line(OSError("  x cannot write chunk a:\\n  | Permission denied (os error 13)"))
+        'cannot write chunk a: Permission denied (os error 13)'
+    """
+    lines = [line.strip(" x|`->") for line in str(error).splitlines()]
+    telling = next((line for line in lines if line), type(error).__name__)
+    cause = next((line for line in lines if "os error" in line and line != telling), "")
+    return without_secrets(f"{telling} {cause}".rstrip())
 
 
 def without_secrets(text: str, environment: Mapping[str, str] = os.environ) -> str:

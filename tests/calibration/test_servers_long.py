@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -103,10 +104,10 @@ def trained(study: Path) -> dict[str, int]:
 
 
 def told_in(err: str) -> str:
-    """The one message; Prefect's own lines about the log that it could not deliver may follow."""
+    """The one message, among Prefect's own lines about the log that it could not deliver."""
     assert "Traceback" not in err, err
-    (told,) = [line for line in err.splitlines() if line.startswith(("offband: ", "offband failed: "))]
-    return told
+    (told,) = re.findall(r"offband(?: failed)?: [^\n]*", err)
+    return str(told)
 
 
 def statuses(uri: str) -> list[str]:

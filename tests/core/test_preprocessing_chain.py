@@ -96,6 +96,7 @@ def test_one_chain_has_one_canonical_text_whichever_way_it_is_written(text: str,
     assert parse_variant(canonical) == chain and hash(parse_variant(canonical)) == hash(chain)
 
 
+@settings(deadline=None)
 @given(
     lam=st.floats(1e-300, 1e300),
     p=st.floats(1e-9, 1 - 1e-9),

@@ -50,7 +50,7 @@ def _prefect(*arguments: str, api: str, clone: Path) -> str:
 def test_deploy_all_and_automation_ls_work_from_a_clean_clone(prefect_api: str, clone: Path) -> None:
     """`prefect deploy --all` works from a clean clone."""
     _prefect("work-pool", "create", "offband", "--type", "process", api=prefect_api, clone=clone)
-    _prefect("deploy", "--all", api=prefect_api, clone=clone)
+    _prefect("deploy", "--all", "--prefect-file", "deployments/prefect.yaml", api=prefect_api, clone=clone)
     _prefect("automation", "ls", api=prefect_api, clone=clone)
 
     found = httpx.post(f"{prefect_api}/deployments/filter", json={}, timeout=30).json()

@@ -82,7 +82,7 @@ def test_a_tracking_store_that_dies_in_the_middle_of_training_costs_no_trained_m
     assert close_lost_runs(study) == 1 and statuses(study) == ["FAILED"]
     again = train_on_variant.fn(study, variant, begin(study, variant, "flow run 2"))
     assert {path.name: path.stat().st_mtime_ns for path in study.results.rglob("out-of-fold/*")} == kept
-    assert [row["model"] for row in again] == [model for model in MODELS]
+    assert [row["model"] for row in again] == MODELS
     logged = {run.data.params["model"]: run.data.metrics for run in _children(study)}
     for row in again:
         assert logged[row["model"]] == pytest.approx(row["metrics"])

@@ -39,9 +39,14 @@ class Served:
     study: Path
 
     def ask(self, what: str, **body: Any) -> Any:
-        answer = httpx.post(f"{self.prefect}/api/{what}", json=body, timeout=30, trust_env=False)
+        # 503 with its database busy: Prefect's own client tries again as well
+        answer = wait_for(lambda: self._answered(what, body), f"an answer to {what}", seconds=60)
         answer.raise_for_status()
         return answer.json()
+
+    def _answered(self, what: str, body: dict[str, Any]) -> httpx.Response | None:
+        answer = httpx.post(f"{self.prefect}/api/{what}", json=body, timeout=30, trust_env=False)
+        return None if answer.status_code == 503 else answer
 
     def run_pipeline(self) -> None:
         """Ask for the nightly run at once, as its button does, and wait for its end."""
@@ -63,7 +68,7 @@ class Served:
 def wait_for(look: Callable[[], Any], what: str, *, seconds: float) -> Any:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if found := look():
+        if (found := look()) is not None:
             return found
         time.sleep(0.5)
     raise TimeoutError(f"waited {seconds:g} s for {what}")
@@ -111,3 +116,5 @@ def serving(study: Path, home: Path) -> Iterator[Served]:
         except subprocess.TimeoutExpired:
             os.killpg(serve.pid, signal.SIGKILL)
             serve.wait()
+        if serve.stdout is not None:
+            serve.stdout.close()

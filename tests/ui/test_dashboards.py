@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 
+import httpx
 import pytest
 from PIL import Image
 
@@ -27,6 +28,9 @@ CLOSED = """
 localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true");
 localStorage.setItem("mlflow.assistant.panelOpen_v1", "false");
 """
+
+LINKS = {"Report": "The claim judged", "MLflow run": "About this run"}
+"""The links of a verdict, and words on the pages that they lead to."""
 
 Look = Callable[..., Any]
 
@@ -90,7 +94,6 @@ def shrink(file: Path) -> None:
 
 def parents(served: Served) -> list[dict[str, Any]]:
     """MLflow's runs of pipelines, the last first."""
-    import httpx
 
     def ask(what: str, **body: Any) -> Any:
         address = f"{served.mlflow}/api/2.0/mlflow/{what}/search"
@@ -120,13 +123,11 @@ def test_the_verdict_leads_to_report_and_mlflow_run(served: Served, look: Look) 
 
     address = f"{served.prefect}/artifacts/artifact/{artifacts[f'verdict-{STUDY}']['latest_id']}"
     page = look(address, ["Reasons", "Caveats", "blank_sufficient"], "prefect-artifacts")
-    for link, words in (("Report", "The claim judged"), ("MLflow run", "About this run")):
-        leads = page.get_by_role("link", name=link, exact=True).get_attribute("href")
-        assert leads.startswith(f"{served.mlflow}/#/experiments/{last['experiment']}/runs/{last['run']}")
-        there = page.context.new_page()
-        there.goto(leads)
-        wait_in_frames(there, words)
-        there.close()
+    links = {name: page.get_by_role("link", name=name, exact=True).get_attribute("href") for name in LINKS}
+    for name, words in LINKS.items():
+        assert links[name].startswith(f"{served.mlflow}/#/experiments/{last['experiment']}/runs/{last['run']}")
+        page.goto(links[name])
+        wait_in_frames(page, words)
 
 
 def wait_in_frames(page: Any, words: str) -> None:
@@ -173,7 +174,7 @@ def test_two_runs_are_compared(served: Served, look: Look) -> None:
     chosen = quote(json.dumps([run["run"] for run in runs]))
     address = f"{served.mlflow}/#/compare-runs?runs={chosen}&experiments=%5B%22{runs[0]['experiment']}%22%5D"
     words = ["Comparing 2 Runs", *(f"{run['offband.verdict']} · {STUDY}" for run in runs)]
-    look(f"{address}&workflowType=machine_learning", words, "mlflow-compare", height=1120, prepare=only_differences)
+    look(f"{address}&workflowType=machine_learning", words, "mlflow-compare", height=1240, prepare=only_differences)
 
 
 def only_differences(page: Any) -> None:
