@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -36,6 +37,7 @@ def prefect_session(terminal: Terminal, study: Study | Plan) -> Iterator[None]:
         if PREFECT_API_URL.value() is None:
             terminal.say("Starting a Prefect server for this run …")
             _start_own_server(silent=not terminal.verbose)
+            stack.enter_context(_ended_with_us())
             # nobody listens to heartbeats there, and each flow waits a second for its last one
             stack.enter_context(temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}))
         else:
@@ -82,6 +84,26 @@ def _reach_server() -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     with get_client(sync_client=True) as client:
         client.hello().raise_for_status()
+
+
+@contextmanager
+def _ended_with_us() -> Iterator[None]:
+    """End the command's own server even if this process is killed: a shell waits until our end of a pipe closes."""
+    from prefect.server.api.server import SubprocessASGIServer
+
+    server = SubprocessASGIServer().server_process
+    if server is None or os.name != "posix":
+        yield
+        return
+    guard = subprocess.Popen(
+        ["sh", "-c", f"read -r _; kill {server.pid}"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        yield
+    finally:
+        guard.kill()
+        guard.communicate()
 
 
 class _NotAFailedRun(logging.Filter):

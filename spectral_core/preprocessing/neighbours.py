@@ -25,7 +25,7 @@ _MOST_DISTORTION = 0.05
 # Channels a step of the filter: more costs products with zeros, fewer leaves the processor's vectors empty.
 _SLIDE = 16
 # Two blocks of this size are in use.
-_BLOCK_BYTES = 2 * 2**20
+_BLOCK_BYTES = 2**20
 # From 2^18 multiplications on a product may wake BLAS's own threads, which Dask's threads would wait for.
 _ONE_THREAD = 2**18 - 1
 

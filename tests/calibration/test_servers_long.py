@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from mlflow import MlflowClient
 
@@ -164,8 +165,12 @@ def test_a_prefect_server_that_dies_in_the_middle_of_a_run_costs_nothing_that_wa
 def test_a_pipeline_run_that_is_killed_in_the_middle_of_training_is_closed_and_resumed(study: Path) -> None:
     broken = run(study)
     wait_for(lambda: len(trained(study)) >= 2, broken)
-    os.killpg(broken.pid, signal.SIGKILL)  # its Prefect server, too, as when a machine loses power
-    broken.communicate()
+    below = psutil.Process(broken.pid).children(recursive=True)
+    assert any("uvicorn" in " ".join(process.cmdline()) for process in below), "its own Prefect server"
+    broken.kill()
+    broken.communicate(timeout=60)
+    _, left = psutil.wait_procs(below, timeout=30)
+    assert not left, "a killed run leaves no server behind"
     kept, uri = trained(study), f"sqlite:///{study.parent}/results/mlflow.db"
     assert "RUNNING" in statuses(uri)
     resumed = run(study)

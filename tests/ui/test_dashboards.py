@@ -87,8 +87,8 @@ def shrink(file: Path) -> None:
     """Bring a picture to the documents' width, with a palette."""
     picture = Image.open(file).convert("RGB")
     scaled = picture.resize((SHOWN, picture.height * SHOWN // picture.width), Image.Resampling.LANCZOS)
-    # the usual method spends its colours on what is large and greys what is small: a dot that says "ready"
-    palette = scaled.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    # the usual method greys what is small, such as a dot that says "ready"; without k-means large areas get a tint
+    palette = scaled.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
     palette.save(file, optimize=True)
 
 
