@@ -40,7 +40,8 @@ already: its rate is the most that any kernel could reach."""
 FITS = f"""\
 {N:,} × {D:,} float32, bands on a curved background with noise; cost per spectrum, CPU seconds of all processes.
 pybaselines with its default solver, one `Baseline` object, called for each of {THEIRS:,} of the spectra; one process of
-ours is `Chain.apply` on {ONE_PROCESS:,} (medians of {ROUNDS} alternating rounds). {CORES} processes are what a variant uses,
+ours is `Chain.apply` on {ONE_PROCESS:,}
+(medians of {ROUNDS} alternating rounds). {CORES} processes are what a variant uses,
 on all spectra once, the start of the processes and the transport of the spectra included. Baselines are equal to
 10⁻⁶ of each spectrum's largest intensity."""
 
