@@ -13,8 +13,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import nbclient
-import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,6 +100,9 @@ def test_the_blocks_of_a_document_run_in_order(document, demo, environment, tmp_
 
 
 def test_the_tutorial_runs_and_says_what_it_says(tmp_path):
+    import nbclient  # of the extra "docs", which `make test` does without
+    import nbformat
+
     notebook = nbformat.read(ROOT / "docs" / "tutorial.ipynb", as_version=4)
     printed = [texts(cell) for cell in notebook.cells if cell.cell_type == "code"]
     client = nbclient.NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}})

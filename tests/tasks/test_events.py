@@ -19,6 +19,7 @@ import yaml
 from prefect import flow
 from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import get_client
+from prefect.events import emit_event
 from prefect.events.schemas.automations import AutomationCore
 from prefect.events.worker import EventsWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -30,6 +31,7 @@ from spectral_core.study import Study
 from tasks.auditing import Audited, write_audit
 from tasks.events import VERDICT_CHANGED, PastVerdict, announce_verdict, last_verdict, recall_verdict
 
+AFTER_ALL = "offband.tests.after_all"
 EXAMPLE = Path(__file__).resolve().parents[2] / "deployments" / "verdict-changed.yaml"
 STUDY = {
     "inbox": "inbox", "archive": "archive", "variants": ["raw"], "samples": {"sheet": "samples.csv"},
@@ -65,8 +67,8 @@ def write(study: Study, report: AuditReport, snapshot: str) -> Audited:
     return write_audit(told, study.results / snapshot, {})
 
 
-def events(api: str, study: Study) -> list[dict[str, Any]]:
-    wanted = {"event": {"name": [VERDICT_CHANGED]}, "resource": {"id": [f"offband.study.{study.name}"]}}
+def events(api: str, study: Study, name: str = VERDICT_CHANGED) -> list[dict[str, Any]]:
+    wanted = {"event": {"name": [name]}, "resource": {"id": [f"offband.study.{study.name}"]}}
     found: list[dict[str, Any]] = httpx.post(f"{api}/events/filter", json={"filter": wanted}, timeout=30).json()[
         "events"
     ]
@@ -150,7 +152,11 @@ def test_only_another_verdict_is_announced_and_the_automation_of_the_example_ans
         for report, snapshot in ((few, "one"), (many, "two"), (many, "three")):
             assert audit_again(study, report, snapshot).is_completed()
         assert wait_for(lambda: told), "the automation did not answer"
+        end = emit_event(AFTER_ALL, {"prefect.resource.id": f"offband.study.{study.name}"})
         EventsWorker.drain_all()
+    assert end is not None
+    # the server stores events in batches, in the order in which they came
+    assert wait_for(lambda: events(prefect_server, study, AFTER_ALL)), "the server stored no event"
     (event,) = events(prefect_server, study)
     assert len(told) == 1
     for words in (study.name, f"is {many.verdict}, was inconclusive", many.summary, "two/report.html"):
