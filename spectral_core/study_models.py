@@ -64,7 +64,8 @@ def train_models(
 ) -> Iterator[TrainedModel]:  # fmt: skip
     """Cross-validate every model of the study on one variant, whole and region by region as the audit cuts it.
 
-    Each is on file, with its predictions for the audit, before it is given; one that is there already is read.
+    Each is on file, with its predictions for the audit, before it is given; one that is there already is read,
+    unless it learned from a subsample and all spectra fit in memory now.
     Spectra that do not fit in memory (`compute.in_memory_mb`) are streamed: see `streamed_training`.
 
     Args:
@@ -81,9 +82,12 @@ def train_models(
     """
     design, settings = design or design_of(study, measured), study.audit
     conduct: Any = {"folds": settings.folds, "permutations": settings.model_permutations, "seed": settings.seed}
-    training = _in_memory if _fits(study, measured) else _streamed
+    in_memory = _fits(study, measured)
+    training = _in_memory if in_memory else _streamed
     models = [parse_model(text) for text in study.models]
     kept = [kept_model(folder, design, model=model, variant=chain, **conduct) for model in models]
+    if in_memory:  # what rests on a subsample, as once all was too much, is trained on everything
+        kept = [None if found is None or found.subsample else found for found in kept]
     left = [model for model, found in zip(models, kept, strict=True) if found is None]
     trained = training(study, measured, variant, chain, design, left, folder)
     for found in kept:

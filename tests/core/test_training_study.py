@@ -86,6 +86,12 @@ def test_a_study_on_spectra_larger_than_memory_gives_what_it_gives_in_memory(spe
     again = list(train_models(plan, measured, variant, chain="snv", folder=tmp_path / "streamed", design=design))
     assert [one.to_metrics() for one in again] == [one.to_metrics() for one in found]
     assert all(disk.most <= 8 for disk in disks)
+    # with more memory allowed, what learned from a subsample is trained anew, and only that
+    fuller = list(train_models(large, *whole, chain="snv", folder=tmp_path / "streamed", design=design))
+    assert [one.subsample for one in fuller] == [None, None, None]
+    assert fuller[1].to_metrics().keys() == held[1].to_metrics().keys()
+    np.testing.assert_array_equal(fuller[1].predictions["unit_folds"], held[1].predictions["unit_folds"])
+    assert [one.fit_seconds for one in fuller[::2]] == [one.fit_seconds for one in found[::2]]
 
 
 def test_spectra_that_fit_are_loaded(spectra, tmp_path):
