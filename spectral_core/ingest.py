@@ -123,7 +123,7 @@ class _Batch:
                 self._settlement.wait(file)
                 return None
             file = replace(file, stat=stat)
-            self._settlement.remember(file, source.sha256)
+            self._settlement.remember(file, source)
             if source.sha256 in self._known:
                 self._settlement.known(file, source, self._known[source.sha256])
                 return None

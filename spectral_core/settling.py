@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -40,12 +41,13 @@ class Settlement:
         self._labels = StatedLabels(table)
         self._departures = Departures(study.inbox, study.destinations())
         self._files_are_moved = bool(study.destinations())
+        self._refused_are_moved = "inbox_after_refusal" in study.destinations()
         self._entries: list[Entry] = []
         self._stats: dict[str, tuple[Stat, str]] = {}
         self._new = self._already = self._duplicates = self._spectra = 0
         self._refused: dict[str, str] = {}
         self._waiting: list[str] = []
-        self._headers: set[str] = set()
+        self._parts: set[tuple[str, str]] = set()
 
     def unread(self, found: Sequence[Found]) -> list[Found]:
         """Give the files that must be read; the others are known by their stat to be archived, and are settled."""
@@ -64,17 +66,25 @@ class Settlement:
         self._ledger.touch(seen)
         return unread
 
-    def remember(self, file: Found, sha256: str) -> None:
+    def remember(self, file: Found, source: Source) -> None:
         """Remember the stat that belongs to a hash, unless the file may change again within a tick of its clock.
 
         A time that lies ahead, of another machine's clock or from before this one was set back, is as good as a
         past one: whatever changes the file gives it another.
         """
         if (header := header_of(file.path)) is not None:
-            self._headers.add(str(PurePosixPath(file.name).with_name(header.name)))
+            self._parts.add((str(PurePosixPath(file.name).with_name(header.name)), "*"))
+            self._note_numbers(file, source)
         now = time.time_ns()
         if all(abs(now - moment) > TICK_NS for moment in (file.stat.mtime_ns, file.stat.ctime_ns)):
-            self._stats[file.name] = (file.stat, sha256)
+            self._stats[file.name] = (file.stat, source.sha256)
+
+    def _note_numbers(self, file: Found, source: Source) -> None:
+        """Note numbers of a cube that were refused alone: unless they were moved, that row says nothing true now."""
+        refused = {row.sha256 for row in self._ledger.rows_of(file.name) if row.state == "quarantined"}
+        if refused and not self._refused_are_moved:
+            alone = hashlib.sha256(source.entries.get(file.path.name, b"")).hexdigest()
+            self._parts |= {(file.name, sha) for sha in refused if sha == alone}
 
     def archived(self, file: Found, sha256: str, *, spectra: int, snapshot: str) -> None:
         """Note that a commit has stored a file's spectra."""
@@ -148,14 +158,14 @@ class Settlement:
         for entry in self._entries:
             if entry.state == "quarantined" and known.get(entry.sha256) == entry.source:
                 self._departures.forget(entry.source)
-        dropped = self._ledger.drop(self._headers) if self._headers else set()
+        dropped = self._ledger.drop(self._parts) if self._parts else set()
         freed = dropped | {e.sha256 for e in entries if e.state != "quarantined" and e.sha256[:12] in self._copies}
         for sha in freed:
             if not self._ledger.holds_quarantined(sha):
                 drop_copies(self._quarantine, sha)
         self._entries.clear()
         self._stats.clear()
-        self._headers.clear()
+        self._parts.clear()
         self._departures.move()
 
     def move_the_last(self) -> None:

@@ -210,10 +210,10 @@ class Ledger:
                 ((name, stat.size, stat.mtime_ns, stat.ctime_ns, sha) for name, (stat, sha) in (stats or {}).items()),
             )
 
-    def drop(self, sources: Iterable[str]) -> set[str]:
-        """Forget files that waited or were refused alone and are part of another now; give the hashes they had."""
-        names = [(source,) for source in sources]
-        alone = "FROM files WHERE source = ? AND state IN ('waiting', 'quarantined')"
+    def drop(self, parts: Iterable[tuple[str, str]]) -> set[str]:
+        """Forget parts of files, (name, sha256 or "*"), that waited or were refused alone; give the hashes they had."""
+        names = list(parts)
+        alone = "FROM files WHERE source = ? AND sha256 GLOB ? AND state IN ('waiting', 'quarantined')"
         with self._transaction() as db:
             hashes = {sha for name in names for (sha,) in db.execute(f"SELECT sha256 {alone}", name)}
             db.executemany(f"DELETE {alone}", names)

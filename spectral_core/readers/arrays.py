@@ -65,7 +65,8 @@ def read_arrays(arrays: Mapping[str, Any], *, axis_unit: str, intensity_unit: st
 def _one(names: list[str], what: str, arrays: Mapping[str, Any], where: str) -> str:
     if len(names) != 1:
         shapes = [f"{name} {np.shape(array)}" for name, array in arrays.items()]
-        raise ReadError(where, f"one array of {what}", offenders(names or shapes, most=6), _REMEDY)
+        found = offenders(names or shapes, most=6) or "no array of numbers or texts"
+        raise ReadError(where, f"one array of {what}", found, _REMEDY)
     return names[0]
 
 

@@ -15,7 +15,7 @@ RESERVED = frozenset(
 )
 """Names that the Spectra contract uses otherwise; a file's or sheet's column of that name gets another."""
 
-_MEASURED = frozenset({"raw", "raw data", "dark subtracted"})
+_MEASURED = frozenset({"raw", "raw data", "dark subtracted", "processed"})
 _PARTS = frozenset({"sample", "dark", "reference", "background", "white", "scope", "raw", "raw data"})
 
 

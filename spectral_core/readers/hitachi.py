@@ -13,7 +13,7 @@ from spectral_core.readers.japanese import decode_japanese
 from spectral_core.readers.text import split_lines
 
 _START = re.compile(rb"(?m)^(?:Model|\xd3\xc3\xde\xd9|\xef\xbe\x93\xef\xbe\x83\xef\xbe\x9e\xef\xbe\x99):\tF-\d{4}")
-_DATA = ("Data Points", "ﾃﾞｰﾀﾘｽﾄ")
+_DATA = ("data points", "ﾃﾞｰﾀﾘｽﾄ")
 _MATRICES = ("3-D scan", "3次元")
 
 
@@ -30,7 +30,7 @@ def read_hitachi(data: bytes, *, axis_unit: str, intensity_unit: str, where: str
         SpectraError: The numbers break the Spectra contract.
     """
     lines = split_lines(decode_japanese(data, where=where))
-    start = next((i for i, line in enumerate(lines) if line.strip() in _DATA), 0)
+    start = next((i for i, line in enumerate(lines) if line.strip().lower() in _DATA), 0)
     stated = dict(_field(line) for line in lines[:start] if ":\t" in line)
     model, serial = _first(stated, "Model", "ﾓﾃﾞﾙ"), _first(stated, "Serial Number", "ｼﾘｱﾙ No.")
     told = {

@@ -16,6 +16,8 @@ from spectral_core.spectra import make_spectra
 _FIELD = re.compile(r"#([^=]{1,60})=[ \t]*(.*)")
 _START = re.compile(rb"#[^=\r\n]{1,60}=")
 _MARKS = (b"#AxisUnit[", b"#AxisType[", b"#Spectro=", b"#Instrument=", b"#Laser=", b"#Acq. time (s)=")
+_SPECTROGRAPH = re.compile(r"Spectro \((.{1,20})\)")
+_PLACES = {"points": "point", "point": "point"} | {name: name for name in ("x", "y", "z", "time", "t")}
 _QUANTITIES = {"cnt": "counts", "cnt/sec": "counts/s", "counts": "counts", "counts/s": "counts/s"}
 
 
@@ -38,6 +40,7 @@ def read_labspec(data: bytes, *, axis_unit: str, intensity_unit: str, where: str
             for number, line in enumerate(lines, start=1) if line.strip() and not line.startswith("#")]  # fmt: skip
     _require_table(rows, where)
     agree_axis_field(stated.get("AxisUnit[1]", ""), axis_unit, where=f"{where}, AxisUnit[1]")
+    agree_axis_field(_unit_of_spectrograph(stated), axis_unit, where=f"{where}, Spectro")
     quantity = stated.get("AxisUnit[0]", "")
     measured = agreed_quantity(
         _QUANTITIES.get(quantity.lower(), quantity), intensity_unit, where=f"{where}, AxisUnit[0]"
@@ -76,11 +79,20 @@ def _require_table(rows: Sequence[Row], where: str) -> None:
                             "The file is damaged or cut off; export it anew.")  # fmt: skip
 
 
+def _unit_of_spectrograph(stated: Mapping[str, str]) -> str:
+    """Give the unit in which LabSpec without AxisUnit says where its spectrograph stands: that of the axis."""
+    units = [match[1].replace("¹", "1") for name in stated if (match := _SPECTROGRAPH.fullmatch(name))]
+    return units[0] if units and "AxisUnit[1]" not in stated else ""
+
+
 def _place_names(stated: Mapping[str, str], count: int) -> list[str]:
-    """Name what stands beside the intensities; LabSpec writes Y before X, as the types of axes 3 and 2 tell."""
+    """Name what stands beside the intensities; LabSpec writes Y before X, as the types of axes 3 and 2 tell.
+
+    Without types two columns are the places of a map; one is a place or, of a series, a time or a number.
+    """
     types = [stated.get(f"AxisType[{i}]", "").lower() for i in range(count + 1, 1, -1)]
-    plain = {1: ["x"], 2: ["x", "y"]}.get(count, [f"position {i + 1}" for i in range(count)])
-    named = [name if name in ("x", "y", "z", "time", "t") else "" for name in types]
+    plain = {1: ["position"], 2: ["x", "y"]}.get(count, [f"position {i + 1}" for i in range(count)])
+    named = [_PLACES.get(name, "") for name in types]
     return named if all(named) and len(set(named)) == count else plain
 
 

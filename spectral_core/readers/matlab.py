@@ -33,11 +33,16 @@ def read_matlab(data: bytes, *, axis_unit: str, intensity_unit: str, where: str)
             objects and structures are not read).
         SpectraError: The numbers break the Spectra contract.
     """
-    arrays = _hdf5(data, where) if is_matlab_73(data) else mat5.read_elements(data, where=where)
+    arrays = read_datasets(data, where=where) if is_matlab_73(data) else mat5.read_elements(data, where=where)
     return read_arrays(arrays, axis_unit=axis_unit, intensity_unit=intensity_unit, where=where)
 
 
-def _hdf5(data: bytes, where: str) -> dict[str, Any]:
+def read_datasets(data: bytes, *, where: str) -> dict[str, Any]:
+    """Read the matrices of numbers and texts of a version 7.3 file; structures, cells and cubes are passed over.
+
+    Raises:
+        ReadError: The file is damaged, or an array is too large.
+    """
     with vendor.damage_refused("a MATLAB 7.3 file (HDF5)", where=where), h5py.File(io.BytesIO(data), "r") as file:
         arrays: dict[str, Any] = {}
         for link in list(file)[:_MOST_ARRAYS]:

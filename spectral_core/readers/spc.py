@@ -39,14 +39,16 @@ _QUANTITIES = {
 def is_spc(data: bytes) -> bool:
     """Whether the content starts as an SPC file does: flags, a version, and in the new format zeros at its end.
 
-    The old format (0x4D) has no mark but its version and a year; text that happens to have an "M" there has
-    not the bytes of a number of points.
+    The old format (0x4D) has no mark but its version, the kinds of its axes and a date; text that happens to have
+    an "M" there has not the bytes of a number of points.
     """
     if len(data) < 256:
         return False
     if data[1] in (_NEW, _BIG_ENDIAN):
         return len(data) >= HEADER + SUBHEADER and not any(data[465:HEADER]) and data[2] <= 14
-    return data[1] == _OLD and not data[0] & 0x80 and b"\x00" in data[2:32] and data[28] <= 30
+    kinds, date = data[16:18], data[20:24]  # of axes; month, day, hour, minute
+    dated = all(part <= most for part, most in zip(date, (12, 31, 23, 59), strict=True))
+    return data[1] == _OLD and not data[0] & 0x80 and b"\x00" in data[2:32] and max(kinds) <= 30 and dated
 
 
 def read_spc(data: bytes, *, axis_unit: str, intensity_unit: str, where: str) -> xr.Dataset:
@@ -62,7 +64,8 @@ def read_spc(data: bytes, *, axis_unit: str, intensity_unit: str, where: str) ->
         Spectra with source and date of the header; `z` and `w` are the positions of several spectra.
 
     Raises:
-        ReadError: The file is damaged, in the old or the big-endian format, or has an axis for every spectrum.
+        ReadError: The file is damaged, in the old or the big-endian format, an interferogram, or has an axis for every
+            spectrum.
         SpectraError: The numbers break the Spectra contract.
     """
     with vendor.needed("spc-io", what="Galactic SPC files", where=where):
@@ -75,6 +78,8 @@ def read_spc(data: bytes, *, axis_unit: str, intensity_unit: str, where: str) ->
         values = np.stack([_ordinates(sub, header) for sub in raw.subs])
         axis = _axis(raw)
         log = {"log": bytes(raw.log_book.txt)}
+    if str(header.fytype) == "YIGRAM":
+        raise ReadError(where, "a spectrum", "an interferogram", "Export the spectrum.")
     x_unit = _AXES.get(str(header.fxtype), str(header.fxtype))
     stated = _QUANTITIES.get(str(header.fytype), str(header.fytype))
     labels = bytes(header.fcatxt).decode("latin-1").split("\x00") if header.ftflgs.TALABS else [""]

@@ -8,13 +8,11 @@ thread. Run with `pytest tests/benchmarks/test_streaming_audit.py -m benchmark -
 from __future__ import annotations
 
 import os
-import threading
 import time
 from dataclasses import replace
 
 import dask.array as da
 import numpy as np
-import psutil
 import pytest
 import zarr
 from dask.delayed import delayed
@@ -35,6 +33,7 @@ from spectral_core.streaming.rows import Rows
 from spectral_core.streaming.sources import Asked, Source
 from spectral_core.streaming.sums import Labels
 from tests.benchmarks.measuring import cost, machine, product_rate
+from tests.benchmarks.watching import Watched
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(0)]
 N, D, P, FOLDS, REPLICATES = int(os.environ.get("OFFBAND_SCALE_ROWS", "200000")), 1024, 999, 5, 5
@@ -84,32 +83,6 @@ def sizes(x, chain):
     sources = {name: source.n_columns for name, source in plan.sources.items()}
     blocks = [sources[block.source] if block.columns is None else block.columns.size for block in plan.blocks]
     return list(sources.values()), blocks, plan
-
-
-class Watched:
-    """The largest resident memory of this process and its children, looked at ten times a second."""
-
-    def __enter__(self):
-        self.most, self._over = 0, threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-        self._thread.start()
-        return self
-
-    def _watch(self):
-        own = psutil.Process()
-        while not self._over.wait(0.1):
-            alive = [own, *own.children(recursive=True)]
-            resident = 0
-            for process in alive:
-                try:
-                    resident += process.memory_info().rss
-                except psutil.NoSuchProcess:
-                    continue
-            self.most = max(self.most, resident)
-
-    def __exit__(self, *_):
-        self._over.set()
-        self._thread.join()
 
 
 def sklearn_seconds(x, design, plan, n):

@@ -161,7 +161,26 @@ def test_half_a_cube_that_stays_alone_is_refused_with_the_reason(
     put(study.inbox, whole)
     assert str(ingest_inbox(study)) == "2 new, 0 already archived, 2 moved"
     assert verify_archive(study.archive).sound
-    assert states(study)["a1.img"] == "archived" and "a1.hdr" not in states(study)
+    with Ledger(study.archive / "ledger.sqlite") as ledger:
+        assert {(row.source, row.state) for row in ledger.rows()} == {
+            ("b1.img", "archived"), ("a1.img", "archived"), ("c1.img", "archived")
+        }  # fmt: skip
+    assert not files_in(study.archive / "quarantine")
+
+
+def test_numbers_that_were_moved_when_refused_alone_stay_in_the_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = study_in(tmp_path, inbox_after="leave", inbox_after_refusal="refused")
+    _, whole = halves(study.inbox)
+    monkeypatch.setattr(moving, "AWAITED_S", 0.0)
+    ingest_inbox(study)
+    assert set(files_in(tmp_path / "refused")) == {"a1.hdr", "c1.img"}
+    put(study.inbox, whole)
+    ingest_inbox(study)
+    with Ledger(study.archive / "ledger.sqlite") as ledger:
+        assert [row.state for row in ledger.rows_of("c1.img")].count("quarantined") == 1
+    assert verify_archive(study.archive).sound
 
 
 def test_a_cube_that_is_still_growing_waits(tmp_path: Path) -> None:

@@ -201,3 +201,7 @@ def test_a_name_that_is_not_utf_8_is_one_all_the_same() -> None:
     assert data.count(b"d-se") == 1
     dataset = read(data.replace(b"d-se", b"d\xf6se"))
     assert list(dataset["döse"].values) == ["0.5", "1.5", "2"]
+
+
+def test_a_file_of_structures_alone_is_refused_as_such() -> None:
+    assert "found no array of numbers or texts" in refusal(mat({"about": {"who": "Curie", "when": 1903.0}}))

@@ -101,6 +101,21 @@ def test_an_ocean_mark_that_a_line_end_breaks_is_refused() -> None:
     assert "a line that begins the data" in refusal(OCEAN.replace(">>>>>Begin", ">>>>>\nBegin"))
 
 
+def test_ocean_text_may_join_two_spectrometers() -> None:
+    """OceanView then states the pixels of the first of them."""
+    dataset = read(OCEAN + "340.26\t0.75\n")
+    np.testing.assert_array_equal(dataset["intensity"], [[0.5, 0.25, 0.125, 0.75]])
+
+
+def test_avantes_text_may_fill_the_name_up_with_zeros() -> None:
+    head = "leaf 7\r\nAverage: 20 scans\r\nData measured with spectrometer name: 0804016U1" + 51 * "\0" + "\r\n"
+    table = "Wave   ;Transmittance\r\n[nm]   ;[% transmittance]\r\n300.00;3.1487\r\n301.00;3.1589\r\n302.00;3.5700\r\n"
+    dataset = read(head + table)
+    np.testing.assert_allclose(dataset["intensity"], [[3.1487, 3.1589, 3.57]], rtol=1e-6)
+    assert dataset["intensity"].attrs["units"] == "transmittance"
+    assert (dataset["instrument"].values[0], dataset["sample_name"].values[0]) == ("Avantes 0804016U1", "leaf 7")
+
+
 def test_a_labspec_spectrum_states_its_quantity_and_unit() -> None:
     dataset = read(LABSPEC + SPECTRUM, "cm-1")
     np.testing.assert_array_equal(dataset["axis"], [100.5, 102.25, 104])

@@ -80,10 +80,20 @@ def test_percent_says_not_of_what() -> None:
     assert read(data)["intensity"].attrs["units"] == ""
 
 
+OLD = struct.pack("<2Bh3f2BH4B8s", 0, 0x4D, -5, 195.0, 3000.0, 1000.0, 1, 2, 1997, 3, 9, 8, 46, b"4.0 CM-1").ljust(
+    256 + 32 + 4 * 195, b"\x00"
+)
+"""The old format: points and ends as float32, kinds of the axes at 16, a date, the resolution as text."""
+
+
+def test_an_interferogram_is_no_spectrum() -> None:
+    assert "an interferogram" in refusal(spc_file(ONE, y_type=1, **ENDS))
+
+
 @pytest.mark.parametrize(
     ("data", "what"),
     [
-        (spc_file(ONE, version=0x4C, **ENDS), "big-endian"), (spc_file(ONE, version=0x4D, **ENDS), "the old format"),
+        (spc_file(ONE, version=0x4C, **ENDS), "big-endian"), (OLD, "the old format"),
         (spc_file(ONE, flags=0xC0, **ENDS), "an axis for every spectrum"), (spc_file(ONE, **ENDS)[:-1], "its spectra"),
         (spc_file(ONE, **ENDS) + b"\x00", "expected 560 bytes, as it declares, found 561"),
         (spc_file(ONE[:, :1], **ENDS), "two or more points"),

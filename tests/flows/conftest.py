@@ -41,6 +41,7 @@ reason = "nothing was planted there"
 [audit]
 seed = 7
 permutations = 399
+diagnostics = false
 """
 
 

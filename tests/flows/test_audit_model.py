@@ -48,9 +48,7 @@ def test_somebodys_model_is_judged_on_the_archive_and_its_version_and_a_run_say_
     offband: Offband, write_study: WriteStudy, tmp_path: Path
 ) -> None:
     # five units a class admit too few permutations: nothing is refitted under permuted labels
-    study = write_study(
-        tmp_path, spectra=10, replace=[("permutations = 399", "permutations = 99\ndiagnostics = false")]
-    )
+    study = write_study(tmp_path, spectra=10, replace=[("permutations = 399", "permutations = 99")])
     assert offband("ingest", study).status == 0
     uri = f"sqlite:///{tmp_path / 'results' / 'mlflow.db'}"
     (tmp_path / "results").mkdir(exist_ok=True)

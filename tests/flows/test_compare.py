@@ -16,7 +16,7 @@ from spectral_core.study import load_study
 from tasks.auditing import results_folder
 
 Offband = Callable[..., Any]
-SETTINGS = ("permutations = 399", "permutations = 199\ndiagnostics = false")
+SETTINGS = ("permutations = 399", "permutations = 199")
 REPLACED = [
     SETTINGS,
     ('variants = ["raw", "snv"]', 'variants = ["raw"]'),

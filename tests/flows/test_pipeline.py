@@ -128,6 +128,14 @@ def test_an_artefact_in_the_blank_goes_from_files_to_verdict(
     assert audited_again["provenance"]["mlflow_run_id"] in {run.info.run_id for run in latest} - {parent.info.run_id}
     assert audited_again["provenance"]["command"] == f"offband audit {study} --snapshot {snapshot}"
 
+    text = study.read_text(encoding="utf-8").replace("diagnostics = false", "diagnostics = true")
+    text = text.replace('["raw", "snv"]', '["raw"]').replace('["ridge", "k-nn"]', '["ridge"]')
+    study.write_text(text, encoding="utf-8")
+    report = json.loads(Path(offband("run", study, "--json").document["report_json"]).read_text(encoding="utf-8"))
+    told = MlflowClient(f"sqlite:///{tmp_path}/results/mlflow.db").get_run(report["provenance"]["mlflow_run_id"])
+    assert report["variants"][0]["diagnostics"]
+    assert [name for name in told.data.metrics if name.startswith("diagnostics.")]
+
 
 def test_bad_files_go_to_quarantine_and_the_rest_goes_on(
     offband: Offband, write_study: WriteStudy, tmp_path: Path, prefect_server: str
