@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 _PACKAGES = ("offband", "numpy", "scipy", "scikit-learn", "xarray", "zarr", "icechunk", "dask", "pybaselines")
 _HEADLINES = {
-    "artefact": "The accuracy is an artefact: information that cannot be chemistry does as well as the model.",
+    "artefact": "This accuracy is no evidence of chemistry: what should hold none tells the classes apart as well.",
     "no_signal": "There is no signal: the labels are not distinguishable from shuffled ones.",
     "unexplained": "The association is real, but the declared bands do not explain it.",
     "supported": "The claim was not refuted by these controls: the declared bands carry the accuracy.",

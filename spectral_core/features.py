@@ -44,7 +44,7 @@ class FeaturePlaces:
     axis_unit = "feature"
     on_axis = False
     scalars = "level or norm"
-    nothing = "nothing of the classes should be there"
+    nothing = "nothing of the classes is there"
 
     @property
     def off_band(self) -> Mask:

@@ -70,12 +70,14 @@ class AxisPlaces:
 
     def name(self, declared: Intervals) -> str:
         """Write intervals as `2,450–2,600 and 3,800–3,985 cm⁻¹`."""
-        unit = {"cm-1": "cm⁻¹", "um": "µm"}.get(self.axis_unit, self.axis_unit)
-        return f"{listed([f'{low:,.6g}–{high:,.6g}' for low, high in declared.values()])} {unit}"
+        return f"{listed([f'{low:,.6g}–{high:,.6g}' for low, high in declared.values()])} {self._unit()}"
+
+    def _unit(self) -> str:
+        return {"cm-1": "cm⁻¹", "um": "µm"}.get(self.axis_unit, self.axis_unit)
 
     def position(self, at: float) -> str:
-        """Write a position as `1,652.3`."""
-        return f"{at:,.6g}"
+        """Write a position as `1,652.3 cm⁻¹`."""
+        return f"{at:,.5g} {self._unit()}"
 
     def regions(self, axis: npt.NDArray[np.float64]) -> list[Region]:
         """Find the intervals that hold a channel, and off-band."""

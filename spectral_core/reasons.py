@@ -24,20 +24,20 @@ def explain_reasons(judgement: Judgement, case: Case, places: Places) -> tuple[M
 
 def _blank_sufficient(case: Case, places: Places) -> str:
     loss = case.evidence.differences["full − blank"]
-    what = "declared blanks" if len(places.blanks) > 1 else "declared blank"
     return (
-        f"{places.name(places.blanks)}, {what}, reach {reached(case, 'blank')} balanced accuracy "
-        f"({probability(case.evidence.answers['blank'].p_adjusted)}); the full spectrum {reached(case, 'full')} "
-        f"(at most {max(loss.at_most, 0):.2f} more). {places.nothing.capitalize()}, so the classes differ in how they "
-        "were measured. Look for what differed between the measuring sessions."
+        f"{places.name(places.blanks)}, declared blank, reach {reached(case, 'blank')} balanced accuracy "
+        f"({probability(case.evidence.answers['blank'].p_adjusted)}); the full spectrum reaches "
+        f"{reached(case, 'full')}, at most {max(loss.at_most, 0):.2f} better. If {places.nothing}, as declared, the "
+        "classes differ in how they were measured. Look for what differed when the classes were measured."
     )
 
 
 def _nuisance_sufficient(case: Case, places: Places) -> str:
     return (
-        f"Chemistry-free scalars of the blanks ({best_scalars(case)}) reach {reached(case, 'nuisance')}; "
-        f"the full spectrum {reached(case, 'full')}. {places.scalars.capitalize()} of an empty region tell the classes "
-        "apart: compare instrument settings, integration times and backgrounds of the classes."
+        f"Nuisance scalars, single numbers taken on the blanks ({best_scalars(case)}), reach "
+        f"{reached(case, 'nuisance')}; the full spectrum {reached(case, 'full')}. {places.scalars.capitalize()} of an "
+        "empty region tell the classes apart: compare instrument settings, integration times and backgrounds of the "
+        "classes."
     )
 
 
@@ -76,7 +76,7 @@ def _off_band_sufficient(case: Case, places: Places) -> str:
     loss = case.evidence.differences["full − off_band"]
     return (
         f"Channels outside the declared bands, cropped before any preprocessing, reach {reached(case, 'off_band')}; "
-        f"the full spectrum {reached(case, 'full')} (at most {max(loss.at_most, 0):.2f} more). The bands do not "
+        f"the full spectrum {reached(case, 'full')}, at most {max(loss.at_most, 0):.2f} better. The bands do not "
         "explain the accuracy: the wings of a band reach beyond its guard, chemistry was left undeclared, or it is no "
         "chemistry. Declare blanks to tell."
     )

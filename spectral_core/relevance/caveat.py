@@ -43,6 +43,6 @@ def explain_relevance_off_band(report: RelevanceReport, *, position: Callable[[f
     )
     return (
         f"{found.share:.0%} of the classifier's pattern lies inside the declared bands, which hold "
-        f"{found.expected:.0%} of the channels: agreement {found.agreement:+.2f}, and shuffled labels reach "
-        f"{found.null_high:+.2f} (p = {found.p_labels:.2g}). {standing_out}"
+        f"{found.expected:.0%} of the channels, no more than shuffled labels give (agreement {found.agreement:+.2f}; "
+        f"shuffled labels reach {found.null_high:+.2f}, p = {found.p_labels:.2g}). {standing_out}"
     )

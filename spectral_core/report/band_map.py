@@ -169,7 +169,8 @@ def _zooms(means: MeanSpectra, regions: list[Region]) -> Markup | None:
             panels.append(tag("div", title, tag("div", picture, class_="bandmap"), class_=f"zoom {region.kind}"))
     if not panels:
         return None
-    blank = " A difference between classes inside a blank is not chemistry, however small it looks in figure 2."
+    blank = (" If a blank is empty, as declared, a difference between classes inside it is not chemistry. "
+             "Differences of noise do not show in means.")  # fmt: skip
     caption = tag("figcaption", tag("strong", "Figure 3. The same means, each region at its own scale."),
                   blank if any(r.kind == "blank" for r in regions) else None)  # fmt: skip
     return tag("figure", tag("div", *panels, class_="zooms"), caption, class_="spectra")

@@ -38,7 +38,7 @@ def accuracies_table(variant: Part, *, level: str) -> Markup | None:
         return None
     labels = list(dict.fromkeys(label for probe in probes.values() for label in probe.get("recall") or {}))
     within = any("p_within_batch" in probe for probe in probes.values())
-    head = ["Classified from", "Channels", "Balanced accuracy", f"{level} interval", "p", "Adjusted p"]
+    head = ["Classified from", "Channels or numbers", "Balanced accuracy", f"{level} interval", "p", "Adjusted p"]
     head += ["p within batches", "Adjusted p within batches"] if within else []
     rows = []
     for code, probe in probes.items():
@@ -69,7 +69,7 @@ def differences_table(variant: Part, *, level: str) -> Markup | None:
     ]
     rows = [
         [_sides(name), signed(part.get("estimate")), bounds(part.get("interval"), sign=True),
-         *([signed(part.get("at_least")), signed(part.get("at_most"))] if decide else [])]
+         *([signed(part.get(key)) for key in ("at_least", "at_most")] if decide else [])]
         for name, part in differences.items()
     ]  # fmt: skip
     shown = table(head, rows, caption="Differences of balanced accuracy, paired by unit")

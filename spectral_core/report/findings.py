@@ -13,6 +13,7 @@ from spectral_core.report.typography import confidence, share
 from spectral_core.report.words import PROBES, verdict_name
 
 Part = Mapping[str, Any]
+_FINDINGS = ("reasons", "caveats")
 
 
 def variants_html(report: Part) -> Markup:
@@ -27,8 +28,9 @@ def variants_html(report: Part) -> Markup:
         caption="Balanced accuracy of each variant", numeric_from=2,
     ) if len(variants) > 1 else None  # fmt: skip
     level, several = confidence(report), len(variants) > 1
+    above = frozenset(str(found.get("message")) for key in _FINDINGS for found in report.get(key) or [])
     parts = [
-        _variant(v, judge_html(v, report), level=level, unfolded=i == 0, own_findings=several)
+        _variant(v, judge_html(v, report), level=level, unfolded=i == 0, own_findings=several, above=above)
         for i, v in enumerate(variants)
     ]
     return join(overview, *parts)
@@ -38,12 +40,25 @@ def _probe(variant: Part, code: str) -> Part:
     return (variant.get("probes") or {}).get(code) or {}
 
 
-def _variant(variant: Part, judge: Markup | None, *, level: str, unfolded: bool, own_findings: bool) -> Markup:
+def _variant(
+    variant: Part, judge: Markup | None, *, level: str, unfolded: bool, own_findings: bool, above: frozenset[str]
+) -> Markup:
     title = join(tag("code", str(variant.get("variant", ""))), f" – {verdict_name(variant.get('verdict'))}")
-    named = [(word, variant.get(key) or []) for key, word in (("reasons", "Reasons"), ("caveats", "Caveats"))]
-    told = [(word, found) for word, found in named if found and own_findings]
-    lists = [join(tag("h3", word), findings_list(found, {}, class_=word.lower())) for word, found in told]
+    named = [(key, variant.get(key) or []) for key in _FINDINGS]
+    lists = [_findings(key, found, above) for key, found in named if found and own_findings]
     return tag(
         "details", tag("summary", title), judge, *lists, accuracies_table(variant, level=level),
         differences_table(variant, level=level), checks_table(variant), open=unfolded, class_="variant",
     )  # fmt: skip
+
+
+def _findings(key: str, found: Sequence[Part], above: frozenset[str]) -> Markup:
+    """List findings; those that stand word for word at the head of the page only by their codes."""
+    repeated = [tag("code", str(one.get("code", ""))) for one in found if str(one.get("message")) in above]
+    own = [one for one in found if str(one.get("message")) not in above]
+    pointer = [part for code in repeated for part in (code, Markup(", "))][:-1]
+    return join(
+        tag("h3", key.capitalize()),
+        tag("p", "With the words at the head of this page: ", *pointer, ".", class_="quiet") if repeated else None,
+        findings_list(own, {}, class_=key) if own else None,
+    )

@@ -68,7 +68,7 @@ def table(
         )
         for row in rows
     ]
-    inner = tag("table", tag("caption", caption), tag("thead", top), tag("tbody", *body), class_=class_)
+    inner = tag("table", tag("caption", tag("span", caption)), tag("thead", top), tag("tbody", *body), class_=class_)
     return tag("div", inner, class_="scroll", tabindex="0", role="region", aria_label=caption)
 
 

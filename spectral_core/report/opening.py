@@ -10,6 +10,7 @@ from spectral_core.report.typography import counted, is_number, prose
 from spectral_core.report.words import CLAIM, VERDICTS
 
 Part = Mapping[str, Any]
+_PROBE = "offband’s own linear classifier (the probe)"
 
 
 def opening_html(report: Part) -> Markup:
@@ -70,16 +71,16 @@ def _where(finding: Part, report: Part) -> Markup | None:
 def _facts(report: Part) -> Markup:
     design, settings = report.get("design") or {}, report.get("settings") or {}
     counts = [
-        (design.get("n_spectra"), "spectrum"), (design.get("n_units"), "unit"),
+        (design.get("n_spectra"), "spectrum"), (design.get("n_units"), "independent unit"),
         (len(design.get("classes") or {}) or None, "class"),
         (len(design.get("batches") or {}) or None, "batch"), (design.get("n_channels") or _channels(report), "channel"),
-        (len(report.get("variants") or []) or None, "variant"),
+        (len(report.get("variants") or []) or None, "preprocessing variant"),
         (settings.get("n_permutations"), "permutation"),
     ]  # fmt: skip
     facts = [counted(count, noun) for count, noun in counts if is_number(count)]
     judges = list(dict.fromkeys(str(v["judged_by"]) for v in report.get("variants") or [] if v.get("judged_by")))
     if judges:
-        facts.append("judged: " + ", ".join("the probe" if who == "probe" else who for who in judges))
+        facts.append("judged: " + ", ".join(_PROBE if who == "probe" else who for who in judges))
     caveats = len(report.get("caveats") or [])
     if caveats:
         facts.append(counted(caveats, "caveat"))

@@ -1,4 +1,4 @@
-"""The section "Concentration and growth": every number and curve, beside what no difference gives."""
+"""The section "Growth with channels, and concentration": every number and curve, beside what no difference gives."""
 
 from __future__ import annotations
 

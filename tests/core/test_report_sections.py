@@ -100,7 +100,7 @@ def test_the_probe_is_named_with_its_permutations_where_it_judges():
     report["variants"][0]["judged_by"] = "probe"
     words = Page(section(report, "checks")).words
     assert "Judged by the probe, in closed form, 1,999 permutations of the labels behind each p-value." in words
-    assert "judged: the probe" in Page(render_html(report)).words
+    assert "judged: offband’s own linear classifier (the probe)" in Page(render_html(report)).words
 
 
 @pytest.mark.parametrize("missing", ["judged_by_why", "tests", "band_permutation", "correction", "probe_verdict"])
