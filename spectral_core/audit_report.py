@@ -68,6 +68,7 @@ class VariantReport:
             "differences": {name: found.to_dict() for name, found in evidence.differences.items()},
             "checks": [check.to_dict() for check in self.checks],
             "relevance": evidence.relevance.to_dict() if evidence.relevance else None,
+            "telling_scalar": evidence.telling.to_dict(self.case.design.classes) if evidence.telling else None,
         }
 
 

@@ -12,7 +12,7 @@ from spectral_core.controls.blocks import Blocks
 from spectral_core.controls.instrument import InstrumentEvidence, Measured, examine_instrument
 from spectral_core.controls.leakage import examine_replicates
 from spectral_core.controls.metadata import Told, examine_metadata
-from spectral_core.controls.nuisance import scalar_aucs
+from spectral_core.controls.nuisance import scalar_aucs, telling_scalar
 from spectral_core.controls.same_class import examine_same_class
 from spectral_core.evidence import Answer, Labelings, Settings, adjust, ask, differences
 from spectral_core.places import Places
@@ -92,18 +92,20 @@ def _evidence(
     instrument: InstrumentEvidence,
 ) -> VariantEvidence:
     answers = {name: answer for (v, name), answer in adjusted.items() if v == variant}
+    aucs = scalar_aucs(blocks.scalars, design.codes, len(design.classes))
     return VariantEvidence(
         variant,
         answers,
         differences(design, answers, alpha=settings.alpha),
         examine_replicates(probe, answers["full"], design, settings),
         examine_batches(probe, design, labelings, settings),
-        scalar_aucs(blocks.scalars, design.codes, len(design.classes)),
+        aucs,
         blocks.nuisance_on,
         _relevance(blocks, design, labelings, places, settings),
         examine_same_class(blocks.by_name["full"].matrix, design, settings),
         metadata,
         instrument,
+        telling_scalar(blocks.scalars, aucs, design.codes, len(design.classes)),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from spectral_core.controls.nuisance import spoken
 from spectral_core.evidence import Answer
 from spectral_core.inference import Estimate
 from spectral_core.verdict import Case
@@ -72,4 +73,4 @@ def signed(value: float) -> str:
 def best_scalars(case: Case) -> str:
     """Name the two scalars that separate classes best."""
     best = sorted(case.evidence.scalar_aucs.items(), key=lambda item: -item[1])[:2]
-    return ", ".join(f"{name}, AUC {auc:.2f}" for name, auc in best)
+    return ", ".join(f"{spoken(name)}, AUC {auc:.2f}" for name, auc in best)

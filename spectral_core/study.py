@@ -4,168 +4,60 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from spectral_core.errors import OffbandError, StudyError
-from spectral_core.spectra import canonical_axis_unit
-from spectral_core.study_fields import ArchivePlace, Interval
+from spectral_core.study_fields import ArchivePlace
+from spectral_core.study_parts import AuditSettings, Band, Blank, Compute, Part, Quality, Reading, Samples, Tracking
+
+__all__ = [
+    "AuditSettings", "Band", "Blank", "Compute", "Quality", "Reading", "Samples", "Study", "Tracking", "load_study",
+    "study_from",
+]  # fmt: skip
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
-
-
-class Samples(_Part):
-    """Where labels come from: a sample sheet, or a named-group pattern on the file name; never both.
-
-    `label`, `unit`, `batch` … name columns of the sheet (or groups of the pattern).
-    """
-
-    sheet: Path | None = None
-    pattern: str | None = None
-    file: str = "file"
-    label: str = "label"
-    unit: str | None = None
-    batch: str | None = None
-    instrument: str | None = None
-    acquired_at: str | None = None
-    replicate: str | None = None
-    columns: tuple[str, ...] = ()
-    allow_missing: bool = False
-
-    @model_validator(mode="after")
-    def _pattern_names_the_columns(self) -> Self:
-        if self.sheet is not None and self.pattern is not None:
-            raise ValueError("either sheet or pattern, found both")
-        if self.pattern is not None:
-            try:
-                groups = set(re.compile(self.pattern).groupindex)
-            except re.error as error:
-                raise ValueError(f"pattern as a regular expression, found {self.pattern!r} ({error})") from None
-            missing = [name for name in self.wanted() if name not in groups]
-            if missing:
-                raise ValueError(f"pattern with the named groups {missing}, found groups {sorted(groups)}")
-        return self
-
-    def wanted(self) -> tuple[str, ...]:
-        """Columns that the study asks for, the label first."""
-        named = (self.label, self.unit, self.batch, self.instrument, self.acquired_at, self.replicate)
-        return tuple(dict.fromkeys([*(n for n in named if n is not None), *self.columns]))
-
-    def roles(self) -> dict[str, str]:
-        """Map each metadata column of the Spectra contract to the sheet's column that fills it."""
-        roles = ("label", "unit", "batch", "instrument", "acquired_at", "replicate")
-        return {role: name for role in roles if (name := getattr(self, role)) is not None}
-
-
-class Reading(_Part):
-    """What the files do not say themselves; a file that states something else is quarantined."""
-
-    axis_unit: Annotated[str, AfterValidator(canonical_axis_unit)]
-    intensity_unit: str = ""
-
-
-class Quality(_Part):
-    """What is asked of a spectrum before it is archived; without a limit it is only measured and noted.
-
-    `axis` "interpolate" takes files of another axis onto the archive's, where every channel of the archive has one
-    of the file within `axis_tolerance`, in axis units.
-    """
-
-    axis: Literal["exact", "interpolate"] = "exact"
-    axis_tolerance: float | None = Field(default=None, gt=0)
-    ceiling: float | None = None
-    most_saturated: float | None = Field(default=None, ge=0, lt=1)
-    most_spikes: int | None = Field(default=None, ge=0)
-    most_dead: float | None = Field(default=None, ge=0, lt=1)
-    most_negative: float | None = Field(default=None, ge=0, lt=1)
-    least_signal_to_noise: float | None = Field(default=None, gt=0)
-
-    @model_validator(mode="after")
-    def _interpolates_within_a_tolerance(self) -> Self:
-        if (self.axis == "interpolate") != (self.axis_tolerance is not None):
-            found = "no axis_tolerance" if self.axis_tolerance is None else f"axis_tolerance {self.axis_tolerance:g}"
-            expected = 'axis_tolerance exactly where axis is "interpolate"'
-            raise ValueError(f"{expected}, found axis {self.axis!r} and {found}")
-        return self
-
-
-class Band(_Part):
-    """An interval where the chemistry that separates the classes absorbs or emits."""
-
-    interval: Interval
-    assignment: str = Field(min_length=1)
-
-
-class Blank(_Part):
-    """An interval that carries no chemistry of these samples at all."""
-
-    interval: Interval
-    reason: str = Field(min_length=1)
-
-
-class AuditSettings(_Part):
-    """The audit's error level, its smallest gain worth having, its number of permutations, and its seed.
-
-    `diagnostics` asks for concentration and growth of separability beside the verdict.
-    """
-
-    seed: int = Field(ge=0)
-    delta: float = Field(default=0.05, gt=0, lt=0.5)
-    alpha: float = Field(default=0.05, gt=0, lt=0.5)
-    permutations: int = Field(default=1999, ge=99)
-    model_permutations: int = Field(default=19, ge=0)
-    folds: int = Field(default=5, ge=2)
-    diagnostics: bool = True
-
-
-class Tracking(_Part):
-    """Where MLflow keeps the runs; by default an sqlite file beside the results.
-
-    `registered_model` names the registered model whose versions are the study's first model on its first variant.
-    """
-
-    uri: str | None = None
-    experiment: str | None = None
-    registered_model: str | None = Field(default=None, pattern=r"^[^/:@'\"]+$")
-
-
-class Compute(_Part):
-    """Where Dask computes: "threads", "processes", or the address of a running scheduler.
-
-    Spectra that take more than `in_memory_mb` as float64 are audited as a stream.
-    """
-
-    scheduler: str = Field(default="threads", pattern=r"^(threads|processes|(tcp|tls)://.+)$")
-    workers: int | None = Field(default=None, ge=1)
-    in_memory_mb: float = Field(default=512.0, gt=0)
-
-
-class Study(_Part):
+class Study(Part):
     """Everything a run needs to know, validated before any work."""
 
     name: str = Field(min_length=1)
+    """names the study in reports, flow runs and tracking"""
     inbox: Path
+    """the folder in which instrument files arrive; they are read, never changed"""
     archive: ArchivePlace
+    """the versioned store, made at the first run; the same bytes are stored once. Credentials for `s3://` come from
+    the environment ([scale](scale.md))"""
     results: Path
+    """where reports go, and the tracking database unless `tracking.uri` says otherwise"""
     intake: Path | None = None
+    """only with an archive at `s3://`: the folder of its ledger and quarantine; without it `intake` in `results`"""
     inbox_after: Literal["leave"] | Path = "leave"
+    """the folder that a file is renamed into once it, or a file of the same bytes, is archived"""
     inbox_after_refusal: Literal["leave"] | Path = "leave"
+    """the folder that a file is renamed into once it is in quarantine; put a repaired one back into the inbox"""
     samples: Samples
+    """who is who"""
     reading: Reading
+    """what the files do not say"""
     quality: Quality = Quality()
+    """what is asked at the door"""
     bands: dict[str, Band] = {}
+    """where the chemistry that separates the classes is known to absorb or emit"""
     blanks: dict[str, Blank] = {}
+    """where these samples carry no chemistry at all"""
     variants: tuple[str, ...] = ("raw",)
+    """chains of per-spectrum steps, each computed once and stored; all different"""
     models: tuple[str, ...] = ("ridge",)
+    """classifiers, with the fitted steps before them if any; all different"""
     audit: AuditSettings
+    """how strict"""
     tracking: Tracking = Tracking()
+    """where runs are kept"""
     compute: Compute = Compute()
+    """where work is done"""
 
     @model_validator(mode="after")
     def _bands_and_blanks_are_apart(self) -> Self:

@@ -5,9 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, Field, JsonValue, PlainSerializer, PlainValidator, WithJsonSchema
 
 from spectral_core.storage import ObjectPlace, Place, place_from
+
+WORDED = "x-type"
+"""The keyword of a JSON schema under which a key says its type itself, where its constraints do not."""
+
+
+def worded(words: str) -> dict[str, JsonValue]:
+    """Say a key's type for the reference in words of its own, as `json_schema_extra`."""
+    return {WORDED: words}
 
 
 def _ordered(interval: tuple[float, float]) -> tuple[float, float]:
@@ -26,10 +34,13 @@ def _place(value: object) -> Place:
 Interval = Annotated[tuple[float, float], AfterValidator(_ordered)]
 """(low, high) in axis units, low < high."""
 
+Regex = Annotated[str, Field(json_schema_extra={"format": "regex"})]
+"""A regular expression, as its text."""
+
 ArchivePlace = Annotated[
     Path | ObjectPlace,
     PlainValidator(_place),
     PlainSerializer(str, return_type=str),
-    WithJsonSchema({"type": "string", "description": "A folder, or s3://bucket/prefix."}),
+    WithJsonSchema({"type": "string", **worded("path, or `s3://bucket/prefix`")}),
 ]
 """A folder, or a prefix on object storage; in a file and in JSON its text."""

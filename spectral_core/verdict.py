@@ -10,6 +10,7 @@ from spectral_core.controls.batch import BatchEvidence, fewest_permutations
 from spectral_core.controls.instrument import InstrumentEvidence
 from spectral_core.controls.leakage import LeakageEvidence
 from spectral_core.controls.metadata import ONE_AFTER_THE_OTHER, ORDER, Told
+from spectral_core.controls.nuisance import TellingScalar
 from spectral_core.controls.same_class import SameClassEvidence
 from spectral_core.evidence import Answer, Settings
 from spectral_core.inference import Estimate
@@ -25,10 +26,10 @@ class VariantEvidence:
     """All evidence on one variant.
 
     `answers` by block name; `differences` by "a − b"; `scalar_aucs` of the nuisance scalars taken on
-    `nuisance_on`; `relevance` what the probe looks at (None where there are too many spectra for maps);
-    `same_class` halves of one class told apart (None where no class can be halved); `metadata` the class told
-    without spectra (None where nothing else is known); `instrument` what it did to the raw spectra, the same
-    for every variant.
+    `nuisance_on`, `telling` the best of them; `relevance` what the probe looks at (None where there are too many
+    spectra for maps); `same_class` halves of one class told apart (None where no class can be halved); `metadata`
+    the class told without spectra (None where nothing else is known); `instrument` what it did to the raw spectra,
+    the same for every variant.
     """
 
     variant: str
@@ -42,6 +43,7 @@ class VariantEvidence:
     same_class: SameClassEvidence | None
     metadata: Mapping[str, Told] | None
     instrument: InstrumentEvidence
+    telling: TellingScalar | None
 
 
 @dataclass(frozen=True)

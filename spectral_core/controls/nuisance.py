@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -106,6 +107,17 @@ def _noise_and_shape(x: Floats, axis: Floats) -> dict[str, Floats]:
     return scalars
 
 
+def spoken(name: str) -> str:
+    """Write a scalar's name in a sentence, its place in quotes.
+
+    Example:
+        >>> spoken("high-frequency noise of silent")
+        'high-frequency noise of “silent”'
+    """
+    what, _, place = name.partition(" of ")
+    return f"{what} of “{place}”" if place else name
+
+
 def _log(values: Floats) -> Floats:
     positive = values[values > 0]
     floor = positive.min() * 1e-3 if positive.size else 1.0
@@ -114,6 +126,36 @@ def _log(values: Floats) -> Floats:
 
 def _standardised(values: Floats) -> Floats:
     return np.asarray((values - values.mean()) / values.std())
+
+
+@dataclass(frozen=True)
+class TellingScalar:
+    """The nuisance scalar that tells two of the classes apart best, to be shown.
+
+    `values` holds for each class those of its spectra in order, in standard deviations over all spectra (noise and
+    norm as logarithms); of a large class every k-th.
+    """
+
+    name: str
+    auc: float
+    values: tuple[tuple[float, ...], ...]
+
+    def to_dict(self, classes: Sequence[str]) -> dict[str, Any]:
+        """Give the scalar as plain values, by class."""
+        return {"name": self.name, "auc": self.auc, "values": dict(zip(classes, map(list, self.values), strict=True))}
+
+
+def telling_scalar(
+    scalars: Scalars, aucs: Mapping[str, float], codes: npt.NDArray[np.intp], n_classes: int, *, most: int = 200
+) -> TellingScalar | None:
+    """Take the scalar of the largest AUC, at most `most` spectra of each class; None where no scalar varies."""
+    if not aucs:
+        return None
+    name = max(aucs, key=lambda scalar: aucs[scalar])
+    of_all = scalars.values[:, scalars.names.index(name)]
+    ranked = [np.sort(of_all[codes == c]) for c in range(n_classes)]
+    kept = [v[np.linspace(0, v.size - 1, min(v.size, most)).round().astype(int)] for v in ranked]
+    return TellingScalar(name, aucs[name], tuple(tuple(float(f"{one:.4g}") for one in v) for v in kept))
 
 
 def scalar_aucs(scalars: Scalars, codes: npt.NDArray[np.intp], n_classes: int) -> dict[str, float]:

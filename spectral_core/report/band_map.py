@@ -13,6 +13,7 @@ from spectral_core.report.markup import Markup, data_island, join, tag
 from spectral_core.report.mean_spectra import MeanSpectra, read_means
 from spectral_core.report.plane import axes, curves, hatch, line_class, region_name, shade
 from spectral_core.report.proposals import proposals_html, read_proposals
+from spectral_core.report.scalar_dots import scalar_dots_html
 from spectral_core.report.scale import Frame
 from spectral_core.report.typography import counted, interval, is_interval, prose, unit_symbol
 
@@ -52,6 +53,7 @@ def band_map_html(report: Part) -> Markup:
         tag("figure", _legend(means, report), plot, _reader(), _caption(means, regions, report), class_="spectra"),
         feature_groups_html(report) or _key(regions, means.axis_unit),
         _zooms(means, regions),
+        scalar_dots_html(report),
         proposals_html(report),
         data_island("band-map-data", _read_off(means, regions, report)),
     )

@@ -23,7 +23,7 @@ from spectral_core.controls.batch import fewest_permutations
 from spectral_core.controls.blocks import Block, Blocks
 from spectral_core.controls.instrument import InstrumentEvidence, Measured, examine_instrument
 from spectral_core.controls.metadata import Told, examine_metadata
-from spectral_core.controls.nuisance import Runs, Scalars, cut_runs, scalar_aucs, standardise_scalars
+from spectral_core.controls.nuisance import Runs, Scalars, cut_runs, scalar_aucs, standardise_scalars, telling_scalar
 from spectral_core.copies import keep_alike_together
 from spectral_core.evidence import Answer, Settings, adjust, differences
 from spectral_core.places import AxisPlaces
@@ -234,10 +234,12 @@ def _cases(
     for chain, one in found.items():
         own: dict[str, Answer] = {name: answer for (v, name), answer in adjusted.items() if v == str(chain)}
         taken = scalars[_key(regions, chain, places)]
+        aucs = scalar_aucs(taken, design.codes, len(design.classes))
         evidence = VariantEvidence(
             str(chain), own, differences(design, own, alpha=settings.alpha), one.leakage, one.batch,
-            scalar_aucs(taken, design.codes, len(design.classes)), "the blanks" if regions.blanks else "off-band",
+            aucs, "the blanks" if regions.blanks else "off-band",
             _relevance(sample, chain, regions.axis, places, settings), one.same_class, told, instrument,
+            telling_scalar(taken, aucs, design.codes, len(design.classes)),
         )  # fmt: skip
         cases.append(Case(evidence, design, settings))
     return cases
