@@ -5,17 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, JsonValue, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from spectral_core.storage import ObjectPlace, Place, place_from
 
-WORDED = "x-type"
-"""The keyword of a JSON schema under which a key says its type itself, where its constraints do not."""
-
-
-def worded(words: str) -> dict[str, JsonValue]:
-    """Say a key's type for the reference in words of its own, as `json_schema_extra`."""
-    return {WORDED: words}
+WORDED, UNIT = "x-type", "x-unit"
+"""Keywords of a key's JSON schema: its type in words of its own where constraints do not say it, and its unit."""
 
 
 def _ordered(interval: tuple[float, float]) -> tuple[float, float]:
@@ -41,6 +36,6 @@ ArchivePlace = Annotated[
     Path | ObjectPlace,
     PlainValidator(_place),
     PlainSerializer(str, return_type=str),
-    WithJsonSchema({"type": "string", **worded("path, or `s3://bucket/prefix`")}),
+    WithJsonSchema({"type": "string", WORDED: "path, or `s3://bucket/prefix`"}),
 ]
 """A folder, or a prefix on object storage; in a file and in JSON its text."""

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from spectral_core.spectra import canonical_axis_unit
-from spectral_core.study_fields import Interval, Regex, worded
+from spectral_core.study_fields import UNIT, WORDED, Interval, Regex
 
 
 class Part(BaseModel):
@@ -89,7 +89,7 @@ class Quality(Part):
 
     axis: Literal["exact", "interpolate"] = "exact"
     """whether a file on another axis than the archive's is refused, or interpolated onto it"""
-    axis_tolerance: float | None = Field(default=None, gt=0, json_schema_extra=worded("number > 0, in axis units"))
+    axis_tolerance: float | None = Field(default=None, gt=0, json_schema_extra={UNIT: "axis units"})
     """with `"interpolate"`, and only with it: how far each channel of the archive may be from the nearest of the file;
     what is farther is refused"""
     ceiling: float | None = None
@@ -163,7 +163,7 @@ class Tracking(Part):
     experiment: str | None = None
     """the MLflow experiment; without it the study's name"""
     registered_model: str | None = Field(
-        default=None, pattern=r"^[^/:@'\"]+$", json_schema_extra=worded("text without `/ : @` and quotes")
+        default=None, pattern=r"^[^/:@'\"]+$", json_schema_extra={WORDED: "text without `/ : @` and quotes"}
     )
     """register the first of `models` on the first of `variants` under this name; its version has the alias `audited`
     only while its verdict is `supported` ([mlflow](mlflow.md))"""

@@ -69,7 +69,7 @@ def _parts(report: Part) -> list[tuple[str, str, Markup]]:
         ("diagnostics", "Growth with channels, and concentration", diagnostics_html(report)),
         ("design", "Design", design_html(report)),
         ("models", "Models", models_html(report)),
-        ("limits", "Not tested, and why", limits_html(report)),
+        ("limits", "Not tested, not known", limits_html(report)),
         ("meaning", "Meaning of the verdict, and what it does not mean", meaning_html(report)),
         ("methods", "Methods, for a paper", methods_html(report)),
         ("provenance", "Provenance", provenance_html(report)),
