@@ -138,7 +138,7 @@ def _chance_label(report: Part, frame: Frame) -> Markup:
 
 def _scale(frame: Frame) -> Markup:
     labels = [
-        tag("text", f"{t:.1f}", x=f"{frame.across(t):.2f}%", y="14") for t in ticks(frame.left, frame.right, most=4)
+        tag("text", f"{t:.1f}", x=f"{frame.across(t):.2f}%", y="14") for t in ticks(frame.left, frame.right, most=5)
     ]
     return tag("svg", *labels, class_="strip scale")
 
