@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test lint bench calibrate experiments docs docs-test ui screenshots pins clean distclean
+.PHONY: help install demo test lint bench calibrate experiments reference docs docs-test ui screenshots pins clean distclean
 
 STAMP := .venv/.installed
 PYTHON := .venv/bin/python
@@ -40,6 +40,9 @@ experiments: $(STAMP) ## every experiment behind docs/experiments.md (long; goes
 	.venv/bin/offband experiments --out experiments
 	mkdir -p docs/images/experiments
 	cp experiments/experiments.md docs/ && cp experiments/images/experiments/*.png docs/images/experiments/
+
+reference: $(STAMP) ## the tables of docs/study.md, from the study's fields
+	$(PYTHON) -m spectral_core.study_reference docs/study.md
 
 docs: $(STAMP) ## README and documents as pages, in build/docs
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt -e '.[docs]'

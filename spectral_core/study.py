@@ -44,9 +44,9 @@ class Study(Part):
     """what the files do not say"""
     quality: Quality = Quality()
     """what is asked at the door"""
-    bands: dict[str, Band] = {}
+    bands: dict[str, Band] = Field(default={})
     """where the chemistry that separates the classes is known to absorb or emit"""
-    blanks: dict[str, Blank] = {}
+    blanks: dict[str, Blank] = Field(default={})
     """where these samples carry no chemistry at all"""
     variants: tuple[str, ...] = ("raw",)
     """chains of per-spectrum steps, each computed once and stored; all different"""

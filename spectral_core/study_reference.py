@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,13 @@ TOP = "top level"
 """The section of the keys that stand above every `[section]` of the file."""
 
 _HEAD = "| key | type | default | meaning |\n|---|---|---|---|"
-_MARKED = re.compile(r"<!-- study: (?P<names>[^\n]+?): begin -->(?P<table>.*?)<!-- study: (?P=names): end -->", re.DOTALL)
+_MARKED = re.compile(r"<!-- study: ([^\n]+?): begin -->.*?<!-- study: \1: end -->", re.DOTALL)
 _KINDS = {"string": "text", "boolean": "true or false", "number": "number", "integer": "whole number"}
 _FORMATS = {"path": "path", "regex": "regular expression"}
 _COUNTS = {2: "two", 3: "three", 4: "four"}
+_COUNTABLE = [{"type": "string"}, {"type": "number"}, {"type": "integer"}, {"type": "string", "format": "path"}]
+_BOUNDS = ("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")
+_SIGNS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 
 
 def sections(schema: Schema) -> dict[str, list[str]]:
@@ -67,32 +70,35 @@ def renewed(page: str, schema: Schema) -> str:
         StudyError: The page's marks leave out a section, name one twice, or name one that the study does not have.
     """
     rows = sections(schema)
-    marked = [name for match in _MARKED.finditer(page) for name in match["names"].split(", ")]
+    marked = [name for names in _MARKED.findall(page) for name in names.split(", ")]
     if sorted(marked) != sorted(rows):
-        raise StudyError("marks of the page", f"each of {', '.join(rows)} once", ", ".join(marked) or "no marks",
-                         "Put <!-- study: NAME: begin --> and <!-- study: NAME: end --> around each table.")  # fmt: skip
+        remedy = "Put <!-- study: NAME: begin --> and <!-- study: NAME: end --> around each table."
+        raise StudyError(
+            "marks of the page", f"each of {', '.join(rows)} once", ", ".join(marked) or "no marks", remedy
+        )
 
     def table(match: re.Match[str]) -> str:
-        lines = [row for name in match["names"].split(", ") for row in rows[name]]
-        begin, end = (f"<!-- study: {match['names']}: {side} -->" for side in ("begin", "end"))
+        lines = [row for name in match[1].split(", ") for row in rows[name]]
+        begin, end = (f"<!-- study: {match[1]}: {side} -->" for side in ("begin", "end"))
         return "\n".join([begin, "", _HEAD, *lines, "", end])
 
     return _MARKED.sub(table, page)
 
 
-def type_in_words(schema: Schema) -> str:
+def type_in_words(schema: Schema, *, where: str) -> str:
     """Say in words what values a key takes; `null`, a key left out, is none of them.
 
     Args:
         schema: The JSON schema of one key. `x-type` says the type in its place, `x-unit` adds a unit.
+        where: The key, named in errors.
 
     Raises:
         StudyError: A type that this reference has no words for.
 
     Example:
-        >>> type_in_words({"type": "number", "minimum": 0, "exclusiveMaximum": 0.5})
+        >>> type_in_words({"type": "number", "minimum": 0, "exclusiveMaximum": 0.5}, where="audit.delta")
         'number, 0 to 0.5'
-        >>> type_in_words({"anyOf": [{"type": "integer", "minimum": 99}, {"type": "null"}]})
+        >>> type_in_words({"anyOf": [{"type": "integer", "minimum": 99}, {"type": "null"}]}, where="audit.folds")
         'whole number ≥ 99'
     """
     unit = f", in {schema[UNIT]}" if UNIT in schema else ""
@@ -100,22 +106,22 @@ def type_in_words(schema: Schema) -> str:
         return f"{schema[WORDED]}{unit}"
     choices = [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"]
     choices.sort(key=lambda one: "const" in one)  # kinds before single values
-    return ", or ".join(_one_type(one) for one in choices) + unit
+    return ", or ".join(_one_type(one, where) for one in choices) + unit
 
 
-def _one_type(schema: Schema) -> str:
+def _one_type(schema: Schema, where: str) -> str:
     values = schema.get("enum", [schema["const"]] if "const" in schema else [])
-    kind, items = schema.get("type"), schema.get("prefixItems", [])
     if values:
-        return " or ".join(f"`{json.dumps(value)}`" for value in values)
-    if kind == "array" and len(items) in _COUNTS and all(item == items[0] for item in items):
-        return f"{_COUNTS[len(items)]} {type_in_words(items[0])}s"
-    if kind == "array" and "items" in schema:
-        return f"list of {type_in_words(schema['items'])}s"
+        return " or ".join(f"`{json.dumps(value, ensure_ascii=False)}`" for value in values)
+    kind, items = schema.get("type"), schema.get("prefixItems", [schema.get("items")])
+    counted = f"{_COUNTS.get(len(items))} " if "prefixItems" in schema else "list of "
+    plain = items[0] in _COUNTABLE and all(item == items[0] for item in items) and len(items) in {1, *_COUNTS}
+    if kind == "array" and plain:
+        return f"{counted}{_one_type(items[0], where)}s"
     if kind in _KINDS and schema.get("format", "path") in _FORMATS:
         return _FORMATS.get(schema.get("format", ""), _KINDS[kind]) + _bounds(schema)
-    raise StudyError("study reference", "a type with words", f"{dict(schema)}",
-                     f"Let the key say {WORDED!r} in json_schema_extra.")  # fmt: skip
+    remedy = f"Let the key say {WORDED!r} in json_schema_extra."
+    raise StudyError(where, "a type that the reference has words for", str(schema), remedy)
 
 
 def _bounds(schema: Schema) -> str:
@@ -125,17 +131,15 @@ def _bounds(schema: Schema) -> str:
     return "".join(f" {_SIGNS[key]} {value:g}" for key, value in (low | high).items())
 
 
-_BOUNDS = ("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")
-_SIGNS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-
-
 def _row(key: str, schema: Schema, *, required: bool) -> str:
     meaning = " ".join(schema.get("description", "").split())
     if not meaning:
         raise StudyError(f"key {key}", "a meaning", "none", "Write it as a text below the field.")
     default = schema.get("default")
     shown = "none" if default is None else f"`{json.dumps(default, ensure_ascii=False)}`"
-    return f"| `{key}` | {type_in_words(schema)} | {'required' if required else shown} | {meaning} |"
+    return (
+        f"| `{key}` | {type_in_words(schema, where=f'key {key}')} | {'required' if required else shown} | {meaning} |"
+    )
 
 
 if __name__ == "__main__":

@@ -70,11 +70,8 @@ def _models_table(models: Sequence[Part]) -> Markup:
     head = ["Model", "Variant", *([] if alike else ["Judged by"]), "Verdict", *([] if alike else ["Permutations"]),
             "Lead over the probe", *[_HEADS.get(key, _breakable(key)) for key in metrics]]  # fmt: skip
     said = "Balanced accuracy of the models, with units kept together unless the heading says otherwise"
-    told = (
-        "Each model was judged by {}; its own p-values rest on {} permutations, so that none can be very small.".format(
-            *min(judged)
-        )
-    )
+    how, drawn = min(judged)
+    told = f"Each model was judged by {how}; its own p-values rest on {drawn} permutations: few make no small p."
     return join(tag("p", told, class_="quiet") if alike else None,
                 table(head, rows, caption=said, numeric_from=3 if alike else 4))  # fmt: skip
 
