@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test lint bench calibrate experiments reference docs docs-test ui screenshots pins clean distclean
+.PHONY: help install demo test lint test-slow bench calibrate experiments reference docs docs-test ui screenshots pins clean distclean
 
 STAMP := .venv/.installed
 PYTHON := .venv/bin/python
@@ -22,8 +22,11 @@ install: $(STAMP) ## make .venv with the pinned dependencies (every target below
 demo: $(STAMP) ## real spectra from instrument files to a verdict, in ./demo
 	.venv/bin/offband demo demo
 
-test: $(STAMP) ## the default test suite: everything but calibration and benchmarks
-	OMP_NUM_THREADS=1 $(PYTEST) -m "not calibration and not benchmark and not ui and not docs" -n 2 --dist loadfile
+test: $(STAMP) ## the default test suite: all but slow tests, calibration, benchmarks, documents and browser
+	OMP_NUM_THREADS=1 $(PYTEST) -m "not calibration and not benchmark and not ui and not docs and not slow" -n 2 --dist loadfile
+
+test-slow: $(STAMP) ## what takes tens of seconds each: whole servers, a clean clone, strict typing (CI runs it, too)
+	OMP_NUM_THREADS=1 $(PYTEST) -m slow -n 2 --dist load
 
 lint: $(STAMP) ## ruff and mypy
 	$(PYTHON) -m ruff check .

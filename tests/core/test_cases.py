@@ -57,6 +57,7 @@ def test_instant_coffee_species_differ_far_beyond_caffeine_and_chlorogenic_acids
     assert report.verdict == "unexplained"
 
 
+@pytest.mark.slow
 def test_fifty_repeats_of_one_milk_are_one_specimen():
     data, meta = read("nirpy_milk")
     x, labels = data["X"], meta["label"]

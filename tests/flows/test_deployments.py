@@ -47,6 +47,7 @@ def _prefect(*arguments: str, api: str, clone: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_deploy_all_and_automation_ls_work_from_a_clean_clone(prefect_api: str, clone: Path) -> None:
     """`prefect deploy --all` works from a clean clone."""
     _prefect("work-pool", "create", "offband", "--type", "process", api=prefect_api, clone=clone)

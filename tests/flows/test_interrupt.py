@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import time
 from types import SimpleNamespace
@@ -25,6 +27,7 @@ with Terminal(as_json=False, verbose=False) as terminal, prefect_session(termina
 """
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_reported_and_ends_at_once() -> None:
     run = subprocess.Popen(
         [sys.executable, "-c", SCRIPT],

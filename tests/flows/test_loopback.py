@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 # Python imports sitecustomize at start, so the guard sits in the command, in its Prefect server and in any worker
 GUARD = """
 import os, sys
@@ -25,6 +27,7 @@ LOOPBACK = {"127.0.0.1", "::1", "localhost", "b'127.0.0.1'", "b'localhost'"}
 EAGER = {"PREFECT_SERVER_ANALYTICS_ENABLED": "true", "DO_NOT_TRACK": "0", "MLFLOW_DISABLE_TELEMETRY": "false"}
 
 
+@pytest.mark.slow
 def test_a_run_talks_to_nobody_but_itself(tmp_path: Path, write_study: Callable[..., Path]) -> None:
     study = write_study(tmp_path / "study", replace=[('variants = ["raw", "snv"]', 'variants = ["raw"]')])
     (tmp_path / "guard").mkdir()

@@ -153,6 +153,7 @@ def serve(tmp_path: Path, write_study: Callable[..., Path]) -> Iterator[Callable
             left.kill()
 
 
+@pytest.mark.slow
 def test_files_are_archived_by_runs_that_prefect_shows_and_all_that_was_started_stops(
     serve: Callable[..., Served], prefect_api: str
 ) -> None:

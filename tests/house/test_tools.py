@@ -35,6 +35,7 @@ def test_ruff_finds_nothing(command: tuple[str, ...], tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_mypy_strict_finds_nothing(pytestconfig: pytest.Config, tmp_path: Path) -> None:
     """ruff and mypy (strict) pass and are part of the tests."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mypy"]
