@@ -132,7 +132,7 @@ def _gain_signal(case: Case, places: Places) -> str:
     ratio = f"{high / low:.2f} times as strong as" if low > 0 else "stronger than"
     return (
         f"Off the bands the spectra of {stronger!r} are {ratio} those of {fainter!r} (gain {high:.2f} "
-        f"and {low:.2f}, {_separates(found)}). If the whole sample does so, amount, focus, path length, power or "
+        f"against {low:.2f}, {_separates(found)}). If the whole sample does so, amount, focus, path length, power or "
         "integration time differ: make them equal, or normalise and judge again. One strong band that nobody declared, "
         "a matrix diluted by the analyte, and spectra normalised before the audit look the same."
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -147,8 +148,11 @@ def test_the_deployments_have_their_schedules(served: Served, look: Look) -> Non
 def test_the_verdict_changed_once_and_the_feed_says_so(served: Served, look: Look) -> None:
     after, before = parents(served)
     assert before["offband.verdict"] != after["offband.verdict"]
-    found = served.ask("events/filter", filter={"event": {"name": ["offband.verdict.changed"]}})
-    (event,) = found["events"]
+    wanted = {"event": {"name": ["offband.verdict.changed"]}}
+    deadline = time.monotonic() + 30  # the server stores events in batches, some seconds after they came
+    while not (found := served.ask("events/filter", filter=wanted)["events"]) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    (event,) = found
     assert event["resource"]["prefect.resource.id"] == f"offband.study.{STUDY}"
     payload = event["payload"]
     assert (payload["from"], payload["to"]) == (before["offband.verdict"], after["offband.verdict"])
