@@ -57,6 +57,7 @@ def test_a_declared_band_supports_a_model(estimator):
     assert judged(Recipe(units=SURE, band_effect=0.25), estimator).verdict == "supported"
 
 
+@pytest.mark.slow
 def test_a_forest_is_supported_by_a_band_and_convicted_by_a_blank():
     forest = RandomForestClassifier(5, max_features=0.2)
     assert judged(Recipe(units=(40, 40), band_effect=0.5, channels=100), forest).verdict == "supported"

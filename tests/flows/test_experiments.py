@@ -17,6 +17,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("prefect_server")
 def test_a_run_leaves_cells_document_figure_and_mlflow_run_and_the_next_measures_nothing(offband, tmp_path):
     out = tmp_path / "results"
