@@ -7,6 +7,7 @@ repeated in an error: a place is its bucket and its key, and whoever opens it re
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import re
@@ -22,11 +23,14 @@ import icechunk
 import zarr
 from zarr.abc.store import Store
 
+from spectral_core.archive.last_call import await_threads
 from spectral_core.errors import ArchiveError
 from spectral_core.storage import ObjectPlace, Place
 
 if TYPE_CHECKING:
     from obstore.store import S3Store
+
+atexit.register(await_threads)  # of icechunk, which every store here needs
 
 _CODE = re.compile(r"<Code>(\w+)</Code>\s*<Message>([^<]*)</Message>")
 SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")
