@@ -58,7 +58,7 @@ def _check_server() -> None:
 
 @contextmanager
 def _server_that_stays() -> Iterator[None]:
-    """Name the server that does not answer any more; Prefect's client has tried for a minute by then."""
+    """Name the server that does not answer any more; Prefect's client has tried for five minutes by then."""
     try:
         yield
     except httpx.TransportError as error:

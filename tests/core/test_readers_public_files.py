@@ -5,7 +5,6 @@ They are looked for in the folder that OFFBAND_PUBLIC_FILES names; without it th
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import struct
@@ -169,18 +168,6 @@ def test_opus_agrees_with_the_text_that_it_exported() -> None:
     dataset = read(f"{ORANGE}/peach_juice.0", "cm-1")
     np.testing.assert_allclose(dataset["axis"], table[:, 0], rtol=0, atol=0.000005 + 1e-6)
     np.testing.assert_allclose(dataset["intensity"][0], table[:, 1], rtol=0, atol=0.000005 + 1e-6)
-
-
-@pytest.fixture
-def other_asd_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The class ASDFile of pyASDReader, whose import writes a log file where one stands."""
-    monkeypatch.chdir(tmp_path)
-    handlers = list(logging.getLogger().handlers)
-    module = pytest.importorskip("pyASDReader")
-    yield module.ASDFile
-    for handler in [h for h in logging.getLogger().handlers if h not in handlers]:
-        logging.getLogger().removeHandler(handler)
-        handler.close()
 
 
 @pytest.mark.parametrize("name", ["asdreader/inst/extdata/soil.asd", "ajtag-asdreader/data/raw.asd",

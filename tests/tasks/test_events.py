@@ -107,27 +107,38 @@ def wait_for(look: Callable[[], Any], seconds: float = 30) -> Any:
     return found
 
 
+class Silent(BaseHTTPRequestHandler):
+    """Answers without a line on the terminal."""
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def answering(handler: type[Silent]) -> Iterator[str]:
+    """Serve on the loopback interface meanwhile; give the address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 @contextmanager
 def chat() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """A webhook on the loopback interface: its address, and what it was told."""
     told: list[dict[str, Any]] = []
 
-    class Answer(BaseHTTPRequestHandler):
+    class Answer(Silent):
         def do_POST(self) -> None:
             told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(204)
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/", told
-    finally:
-        server.shutdown()
-        server.server_close()
+    with answering(Answer) as address:
+        yield address, told
 
 
 @contextmanager
@@ -179,7 +190,7 @@ def without_events(api: str) -> Iterator[tuple[str, list[str]]]:
     """A way to the server on which everything is answered but its streams of events, and what was refused."""
     refused: list[str] = []
 
-    class Pass(BaseHTTPRequestHandler):
+    class Pass(Silent):
         protocol_version = "HTTP/1.1"
 
         def answer(self) -> None:
@@ -202,16 +213,8 @@ def without_events(api: str) -> Iterator[tuple[str, list[str]]]:
 
         do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = answer
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Pass)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/api", refused
-    finally:
-        server.shutdown()
-        server.server_close()
+    with answering(Pass) as address:
+        yield f"{address}api", refused
 
 
 def test_a_run_goes_on_where_the_server_takes_no_events(

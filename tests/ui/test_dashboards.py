@@ -123,12 +123,22 @@ def test_the_verdict_leads_to_report_and_mlflow_run(served: Served, look: Look) 
     assert "coffee_60.txt" in artifacts[f"quarantined-{STUDY}"]["data"]
 
     address = f"{served.prefect}/artifacts/artifact/{artifacts[f'verdict-{STUDY}']['latest_id']}"
-    page = look(address, ["Reasons", "Caveats", "blank_sufficient"], "prefect-artifacts")
+    page = look(address, ["Reasons", "Caveats", "blank_sufficient"], "prefect-artifacts", height=870)
     links = {name: page.get_by_role("link", name=name, exact=True).get_attribute("href") for name in LINKS}
     for name, words in LINKS.items():
         assert links[name].startswith(f"{served.mlflow}/#/experiments/{last['experiment']}/runs/{last['run']}")
         page.goto(links[name])
         wait_in_frames(page, words)
+
+
+def test_the_report_as_the_readme_shows_it(served: Served, browser: Any, pictures: Path) -> None:
+    newest = max(served.study.parent.glob("results/*/report.html"), key=lambda file: file.stat().st_mtime)
+    page = browser.new_page(viewport={"width": SHOWN, "height": 1900})
+    page.goto(newest.as_uri())
+    assert page.locator("h1").inner_text().endswith("Artefact")
+    page.screenshot(path=pictures / "report.png")
+    shrink(pictures / "report.png")
+    page.close()
 
 
 def wait_in_frames(page: Any, words: str) -> None:
