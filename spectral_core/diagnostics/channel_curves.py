@@ -190,8 +190,14 @@ def _read(curves: tuple[ChannelCurve, ...]) -> str:
         said.append(f"above permuted labels from {whole.channels[above]:,} evenly spaced on, with "
                     f"{whole.accuracy[above]:.2f}" if whole.accuracy[above] > whole.band.high[above]
                     else "none by itself stands clear of permuted labels")  # fmt: skip
-    slopes = [
-        f"{region} {c.slope.value:.3f} ({c.slope.low:.3f} to {c.slope.high:.3f})"
-        for (order, region), c in found.items() if order == "decimation"
-    ]  # fmt: skip
+    slopes = [f"{region} {_slope(c)}" for (order, region), c in found.items() if order == "decimation"]
     return f"{'; '.join(said)}. Probit per root of a channel: {', '.join(slopes)}"
+
+
+def _slope(curve: ChannelCurve) -> str:
+    """Say a slope; an accuracy of 1 is a lower bound, and so is a slope up to it."""
+    perfect = [d for d, accuracy in zip(curve.channels, curve.accuracy, strict=True) if accuracy >= 1.0]
+    if perfect and perfect[0] == curve.channels[0]:
+        return f"no unit wrong from {perfect[0]:,} channel{'s' * (perfect[0] > 1)} on"
+    told = f"{curve.slope.value:.3f} ({curve.slope.low:.3f} to {curve.slope.high:.3f})"
+    return f"{told} or more" if perfect else told

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 ORDERS: tuple[tuple[Order, str], ...] = (
-    ("decimation", "full"), ("binning", "full"), ("contiguous", "full"), ("random", "full"), ("components", "full"),
-    ("decimation", "in-band"), ("decimation", "off-band"), ("decimation", "high-frequency residual"),
+    ("decimation", "full"), ("decimation", "off-band"), ("binning", "full"), ("decimation", "in-band"),
+    ("decimation", "high-frequency residual"), ("contiguous", "full"), ("random", "full"), ("components", "full"),
 )  # fmt: skip
 RANDOM_ORDERS = 20
 MOST_PLUG_IN = 128  # channels: enough to see a rate, and covariances of more cost more than they tell
@@ -47,7 +47,7 @@ class GrowthCurve:
     "total" are bias-corrected plug-in estimates of the population, for fewer channels than half the degrees of
     freedom of a class, and 128 at most. "held-out score" is (Δ_eff² − what permuted labels give)/8 of a
     cross-fitted shrunk score, for any number of channels: what these units can learn of the mean term, at most
-    the population's.
+    the population's. It cannot exceed what tells every pair of units apart; from there on it is a lower bound.
     `missing` says of each path without a fit why.
     """
 
@@ -159,7 +159,10 @@ def _draw(held_out: HeldOutCurves, order: Order, region: str, groups: Codes) -> 
         curve: Curve = (region, order, 0)
         sizes = powers_of_two(held_out.pair.regions[region].shape[1])
         if len(sizes) >= FEWEST_POINTS:
-            fits["held-out score"] = fit_growth(tuple(sizes), *_learnt(held_out, curve, sizes, groups))
+            bounds = tuple(held_out.ask(curve, size).bound for size in sizes)
+            fits["held-out score"] = fit_growth(
+                tuple(sizes), *_learnt(held_out, curve, sizes, groups), bounds=bounds
+            )  # fmt: skip
         else:
             missing["held-out score"] = f"too few sizes to fit a law: {len(sizes)}, and {FEWEST_POINTS} are needed"
     return GrowthCurve(order, region, fits, missing)
@@ -220,9 +223,9 @@ def _learnt(held_out: HeldOutCurves, curve: Curve, sizes: list[int], groups: Cod
 def _fit_to_dict(fit: GrowthFit) -> dict[str, Any]:
     return {
         "channels": list(fit.channels), "distance": fit.values.tolist(), "error": fit.errors.tolist(),
-        "low": fit.band.low.tolist(), "high": fit.band.high.tolist(), "p": fit.band.p,
-        "beta": fit.beta, "beta_interval": [fit.beta_low, fit.beta_high],
-        "beta_permuted": [fit.permuted_low, fit.permuted_high],
+        "low": fit.band.low.tolist(), "high": fit.band.high.tolist(), "p": fit.band.p, "bounds": list(fit.bounds),
+        "beta": fit.beta if fit.laws else None, "beta_interval": [fit.beta_low, fit.beta_high] if fit.laws else None,
+        "beta_permuted": [fit.permuted_low, fit.permuted_high] if fit.laws else None,
         "laws": [{"law": law.name, **law.parameters, "left": law.left} for law in fit.laws],
     }  # fmt: skip
 

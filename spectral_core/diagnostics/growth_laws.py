@@ -35,15 +35,18 @@ class GrowthFit:
     """What a curve of separability against channels says.
 
     `channels` and `values` are the curve, `errors` its jackknife standard errors over units, `band` what permuted
-    labels give. `laws` are the three laws, the best first. `beta` is the exponent of b·d^β with its 95 %
-    jackknife interval, beside the central 95 % of the exponents of permuted labels; it is searched between −1
-    and 2. `permuted_offset` is how far the mean of permuted labels lies from zero, in standard errors, at worst.
+    labels give; `bounds` marks the heights that are lower bounds, because these units can show no more. Laws are
+    fitted to the `fitted` points before the first bound. `laws` are the three laws, the best first. `beta` is the
+    exponent of b·d^β with its 95 % jackknife interval, beside the central 95 % of the exponents of permuted labels;
+    it is searched between −1 and 2. With fewer than four points before a bound there are no laws, and β is NaN.
+    `permuted_offset` is how far the mean of permuted labels lies from zero, in standard errors, at worst.
     """
 
     channels: tuple[int, ...]
     values: Floats
     errors: Floats
     band: CurveBand
+    bounds: tuple[bool, ...]
     laws: tuple[FittedLaw, ...]
     beta: float
     beta_low: float
@@ -52,29 +55,51 @@ class GrowthFit:
     permuted_high: float
     permuted_offset: float
 
+    @property
+    def fitted(self) -> int:
+        """Number of points before the first lower bound."""
+        return self.bounds.index(True) if any(self.bounds) else len(self.bounds)
 
-def fit_growth(channels: tuple[int, ...], curves: Floats, without: Floats) -> GrowthFit:
+
+def fit_growth(
+    channels: tuple[int, ...], curves: Floats, without: Floats, *, bounds: tuple[bool, ...] = ()
+) -> GrowthFit:
     """Fit the laws to the observed curve, and the power law also to permuted and jackknifed curves.
+
+    A height that is a lower bound says nothing of growth: a curve that reached what its units can show would look
+    flat, as if the classes were equivalent. Laws end before the first of them.
 
     Args:
         channels: J numbers of channels, at least `FEWEST_POINTS`.
         curves: (1 + P) × J heights under all labelings, the observed ones first.
         without: G × J observed heights, each without one group of units.
+        bounds: Which of the J observed heights are lower bounds; none by default.
     """
-    from scipy.stats import t
-
-    d = np.array(channels, dtype=np.float64)
+    bounds = bounds or (False,) * len(channels)
     variance = curves[1:].var(axis=0)
     weights = 1.0 / np.where(variance > 0, variance, np.inf)
-    beta = power_exponents(d, curves, weights)
-    reach = t.ppf(0.975, without.shape[0] - 1) * jackknife_errors(power_exponents(d, without, weights)[:, None])[0]
     offset = np.abs(curves[1:].mean(axis=0)) * np.sqrt(weights * (curves.shape[0] - 1))
-    laws = sorted(_laws(d, curves[0], weights), key=lambda law: law.left)
+    seen = slice(bounds.index(True) if any(bounds) else len(bounds))
+    laws: list[FittedLaw] = []
+    exponent = (np.nan,) * 5
+    if len(channels[seen]) >= FEWEST_POINTS:
+        d = np.array(channels[seen], dtype=np.float64)
+        laws = sorted(_laws(d, curves[0, seen], weights[seen]), key=lambda law: law.left)
+        exponent = _exponent(d, curves[:, seen], without[:, seen], weights[seen])
     return GrowthFit(
-        channels, curves[0], jackknife_errors(without), band_of(curves), tuple(laws), float(beta[0]),
-        max(float(beta[0] - reach), LEAST_BETA), min(float(beta[0] + reach), MOST_BETA), *central(beta[1:]),
+        channels, curves[0], jackknife_errors(without), band_of(curves), bounds, tuple(laws), *exponent,
         float(offset.max()),
     )  # fmt: skip
+
+
+def _exponent(d: Floats, curves: Floats, without: Floats, weights: Floats) -> tuple[float, float, float, float, float]:
+    """β under the observed labels, its jackknife interval, and the central 95 % under permuted ones."""
+    from scipy.stats import t
+
+    beta = power_exponents(d, curves, weights)
+    reach = t.ppf(0.975, without.shape[0] - 1) * jackknife_errors(power_exponents(d, without, weights)[:, None])[0]
+    ends = max(float(beta[0] - reach), LEAST_BETA), min(float(beta[0] + reach), MOST_BETA)
+    return float(beta[0]), *ends, *central(beta[1:])
 
 
 def power_exponents(channels: Floats, curves: Floats, weights: Floats) -> Floats:

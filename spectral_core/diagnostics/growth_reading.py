@@ -17,6 +17,7 @@ _NAMES: dict[Key, str] = {
     ("decimation", "high-frequency residual"): "the high-frequency residual",
 }
 _SCORE = "held-out score"
+_OPENING = "with more evenly spaced channels (β is the power of their number with which separability grows)"
 
 
 def read_growth(fits: Mapping[Key, Mapping[str, GrowthFit]]) -> str:
@@ -25,33 +26,45 @@ def read_growth(fits: Mapping[Key, Mapping[str, GrowthFit]]) -> str:
     if not leading:
         return "cannot be given, because there are too few channels to see a growth"
     paths = sorted((path for path in leading if path != "total"), key=lambda path: -leading[path].channels[-1])
-    said = [f"the {path} {_rate(leading[path])}{_likeness(leading[path])}" for path in paths]
+    said = [f"the {path} {_rate(leading[path])}{_likeness(path, leading[path])}" for path in paths]
     compared = next(iter(leading))  # the mean term where covariances can be estimated, else the held-out score
     others = [f"{name} {_exponent(fits[key][compared])}" for key, name in _NAMES.items()
               if compared in fits.get(key, {})]  # fmt: skip
     besides = f". For the {compared} elsewhere: {'; '.join(others)}" if others else ""
+    told = f"{_OPENING} {'. '.join([said[0], *(more[:1].upper() + more[1:] for more in said[1:])])}{besides}"
+    if not leading[compared].laws:
+        return told
     low, high = leading[compared].permuted_low, leading[compared].permuted_high
-    return (f"with more evenly spaced channels {'. With them '.join(said)}{besides}. "
-            f"Permuted labels give exponents β from {low:.1f} to {high:.1f}")  # fmt: skip
+    return f"{told}. Permuted labels give exponents β from {low:.1f} to {high:.1f}"
 
 
 def _rate(fit: GrowthFit) -> str:
-    over = f"over {fit.channels[0]:,} to {fit.channels[-1]:,} channels"
     if fit.band.p > _ALPHA:
+        over = f"over {fit.channels[0]:,} to {fit.channels[-1]:,} channels"
         return f"stays where permuted labels are {over} (p = {fit.band.p:.2g})"
-    return f"grows as d^β {over}, {_exponent(fit)}"
+    told = []
+    if fit.laws:
+        over = f"over {fit.channels[0]:,} to {fit.channels[fit.fitted - 1]:,} channels"
+        told.append(f"grows {over}, {_exponent(fit)}")
+    if any(fit.bounds):
+        told.append(f"tells every pair of units apart from {fit.channels[fit.fitted]:,} channels on, and so many "
+                    "units can show no more")  # fmt: skip
+    return ", and ".join(told)
 
 
 def _exponent(fit: GrowthFit) -> str:
     if fit.band.p > _ALPHA:
         return f"no more than permuted labels (p = {fit.band.p:.2g})"
+    if not fit.laws:
+        return f"every pair of units apart from {fit.channels[fit.fitted]:,} channels on"
     if not LEAST_BETA < fit.beta < MOST_BETA:
         return f"β = {fit.beta:.0f} or {'more' if fit.beta > 0 else 'less'}"
     return f"β = {fit.beta:.2f} ({fit.beta_low:.2f} to {fit.beta_high:.2f})"
 
 
-def _likeness(fit: GrowthFit) -> str:
-    if fit.band.p > _ALPHA:
+def _likeness(path: str, fit: GrowthFit) -> str:
+    """What an exponent resembles; a score that stops growing tells of the units it learns from, not of the classes."""
+    if fit.band.p > _ALPHA or not fit.laws or any(fit.bounds):
         return ""
     if fit.beta == LEAST_BETA:
         return ": it falls, and more channels only hide what few of them show"
@@ -59,6 +72,8 @@ def _likeness(fit: GrowthFit) -> str:
         return ": the channels only begin to reach where classes differ, and no rate is seen"
     if fit.beta_low > _MIDDLE:
         return ": nearer to unbounded separability (β = 1) than to a bounded one (β = 0)"
+    if fit.beta_high < _MIDDLE and path == _SCORE:
+        return ": more channels add little to what so many units teach, and the classes may still part further"
     if fit.beta_high < _MIDDLE:
         return ": as classes do that stay equivalent (β = 0), not that separate without bound (β = 1)"
     return ": open whether it is bounded (β = 0) or not (β = 1)"

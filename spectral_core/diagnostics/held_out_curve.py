@@ -27,13 +27,15 @@ _RANDOM = 1003
 class HeldOutPoint:
     """One set of channels under 1 + P labelings.
 
-    `accuracy` is balanced, `separation` is Δ_eff (see `separation_of`; empty where not asked for). `credit` and
-    `score` are those of each unit under the observed labels: 1 right, ½ on the border, 0 wrong; and the margin
+    `accuracy` is balanced, `separation` is Δ_eff (see `separation_of`; empty where not asked for); `bound` says that
+    every pair of units was in order under the observed labels, so that their separation is a lower bound. `credit`
+    and `score` are those of each unit under the observed labels: 1 right, ½ on the border, 0 wrong; and the margin
     signed towards class 1.
     """
 
     accuracy: Floats
     separation: Floats
+    bound: bool
     credit: Floats
     score: Floats
 
@@ -101,8 +103,10 @@ def judge_channels(x: Floats, codes: Codes, folds: Sequence[Codes], *, separated
     margins = fit_probe(x).margins(codes, folds, 2)
     credit = np.where(margins > 0, 1.0, np.where(margins == 0, 0.5, 0.0))
     score = np.where(codes == 1, margins, -margins)
-    separation = separation_of(*fold_auc(score, codes, folds)) if separated else np.empty(0)
-    return HeldOutPoint(balanced(credit, codes), separation, credit[:, 0].copy(), score[:, 0].copy())
+    area, pairs = fold_auc(score, codes, folds) if separated else (np.zeros(1), np.zeros(1))
+    separation = separation_of(area, pairs) if separated else np.empty(0)
+    return HeldOutPoint(balanced(credit, codes), separation, bool(area[0] >= 1.0), credit[:, 0].copy(),
+                        score[:, 0].copy())  # fmt: skip
 
 
 def balanced(credit: Floats, codes: Codes) -> Floats:

@@ -23,24 +23,28 @@ _NEAR = 0.1  # distance up to which figure 4 is about linear
 _DISTANCES = (-1e3, -100, -10, -1, -0.1, 0, 0.1, 1, 10, 100, 1e3, 1e4, 1e5, 1e6)
 _APART = 12  # per cent of a panel between labels of the horizontal axis
 _SEARCHED = (-1.0, 2.0)  # exponents between which growth is fitted
+_LEADING = 3  # orders of channels shown at once; the others are folded
+_ALPHA = 0.05
 _ACCURACIES = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 
 
 def growth_html(growth: Part) -> Markup | None:
-    """Draw figure 4, one panel for each order of channels; `None` where no curve could be drawn."""
+    """Draw figure 4, one panel for each order of channels, the first three unfolded; `None` without a curve."""
     panels = [panel for curve in growth.get("curves") or [] if (panel := _growth_panel(curve))]
     if not panels:
         return _refused("Growth of separability", growth)
     said = (
         "Bhattacharyya distance of the classes along nested sets of channels, on a scale that is linear up to 0.1 and "
-        "logarithmic beyond. Mean and covariance term: bias-corrected estimates of the populations (the Cameron–Martin "
-        "and the Hilbert–Schmidt condition of Feldman and Hájek). Held-out score: what these units let a shrunk linear "
-        "score learn. Bars: one standard error. Tint of the same colour: where shuffled labels stay at all sizes "
-        "together, in 95 % of cases. β is the exponent of growth: near 0 the classes behave as equivalent, near 1 as "
-        "ever more separable. With finitely many channels no curve shows singularity."
+        "logarithmic beyond. A line that leaves the tint of its colour rises above what shuffled labels reach at all "
+        "sizes together in 95 % of cases; the tint is cut below. Mean and covariance term: bias-corrected estimates of "
+        "the populations (the Cameron–Martin and the Hilbert–Schmidt condition of Feldman and Hájek). Held-out score: "
+        "what these units let a shrunk linear score learn; hollow points are lower bounds, where every pair of units "
+        "is told apart. Bars: one standard error. β is the exponent of growth, fitted before the first hollow point: "
+        "near 0 the classes behave as equivalent, near 1 as ever more separable. With finitely many channels no curve "
+        "shows singularity. Decimation throws photons away, binning keeps them."
     )
     figure = _figure("Figure 4. Growth of separability with the number of channels.", growth, said,
-                     legend_html(_TERMS), panels)  # fmt: skip
+                     legend_html(_TERMS), panels, most=_LEADING)  # fmt: skip
     return join(figure, _not_drawn(growth))
 
 
@@ -65,9 +69,10 @@ def channel_curves_html(found: Part) -> Markup | None:
     said = (
         "Held-out balanced accuracy of the probe, on a probit scale, against the number of channels, on a root scale: "
         "noise-like differences spread over all channels draw a straight line, a resolved band bends flat. Compare "
-        "with off-band; the slope alone says nothing. Tint: where shuffled labels stay at all sizes together, in 95 % "
-        "of cases. Dotted: what a mean shift spread evenly over all channels, Φ(κ√d/2) with the fitted κ, would give. "
-        "Decimation throws photons away, binning keeps them."
+        "with off-band; the slope alone says nothing. Hollow points: no unit misclassified, a lower bound. Tint: where "
+        "shuffled labels stay at all sizes together, in 95 % of cases, cut below. Dotted: what a mean shift spread "
+        "evenly over all channels, Φ(κ√d/2) with the fitted κ, would give. Decimation throws photons away, binning "
+        "keeps them."
     )
     return _figure("Figure 5. Accuracy against channels.", found, said, legend_html(_REGIONS), panels)
 
@@ -84,7 +89,7 @@ def learnability_html(found: Part) -> Markup | None:
     panel = panel_html(join(tag("b", "All channels"), f", p = {p_value(found.get('p'))}"), [curve], frame, scale,
                        described="Balanced accuracy against training units")  # fmt: skip
     said = ("Held-out balanced accuracy of the probe when it learns from fewer units. Dotted: the fitted law. Tint: "
-            "where shuffled labels stay at all sizes together, in 95 % of cases.")  # fmt: skip
+            "where shuffled labels stay at all sizes together, in 95 % of cases, cut below.")  # fmt: skip
     return _figure("Figure 6. Accuracy against training units.", found, said, None, [panel])
 
 
@@ -105,18 +110,18 @@ def _growth_panel(curve: Part) -> Markup | None:
     y = [(float(_stretched(d)), number(d)) for d in _DISTANCES if not (crowded and abs(d) == _NEAR)]
     scale = Scale(spaced([(math.log2(c), number(int(c))) for c in marks], frame, apart=_APART),
                   spaced(y, frame, apart=9, upright=True), "Channels", "Distance")  # fmt: skip
-    betas = "; ".join(_beta(name, fits[name]) for _, name in _TERMS if name in fits and _beta(name, fits[name]))
-    title = join(tag("b", f"{str(curve.get('order')).capitalize()}, {curve.get('region')}"), ". ",
-                 tag("span", betas, class_="quiet"))  # fmt: skip
-    return panel_html(title, drawn, frame, scale,
-                      described=f"Growth of separability, {curve.get('order')}, {curve.get('region')}")  # fmt: skip
+    name = f"{curve.get('order')}, {curve.get('region')}"
+    said = tag("ul", *(tag("li", _rate(path, fits[path])) for _, path in _TERMS if path in fits), class_="quiet")
+    return panel_html(tag("b", f"{name[:1].upper()}{name[1:]}"), drawn, frame, scale, said=said,
+                      described=f"Growth of separability, {name}")  # fmt: skip
 
 
 def _term(kind: str, name: str, channels: Floats, values: Floats, fit: Part) -> Curve:
     low, high = _range_of(fit, channels)
     error = _same(fit.get("error"), channels)
     reach = tuple(_stretched(values + sign * error) for sign in (-1, 1)) if error.size else ()
-    return Curve(kind, name, np.log2(channels), _stretched(values), _stretched(low), _stretched(high), reach, _NONE)
+    return Curve(kind, name, np.log2(channels), _stretched(values), _stretched(low), _stretched(high), reach, _NONE,
+                 fit.get("bounds") or ())  # fmt: skip
 
 
 def _stretched(distance: Any) -> Any:
@@ -124,19 +129,25 @@ def _stretched(distance: Any) -> Any:
     return np.arcsinh(np.asarray(distance) / _NEAR)
 
 
-def _beta(name: str, fit: Part) -> str:
-    """The exponent of one term; where its interval is all that was searched, it is not determined."""
+def _rate(path: str, fit: Part) -> str:
+    """Say of one path whether it leaves shuffled labels, how fast it grows, and where it can show no more."""
+    p = fit.get("p")
+    if is_number(p) and p > _ALPHA:
+        return f"{path}: no more than shuffled labels, p = {p_value(p)}"
+    limit = next((c for c, bound in zip(fit.get("channels") or [], fit.get("bounds") or [], strict=False) if bound), 0)
+    told = [_beta(fit), f"every pair told apart from {number(limit)} channels on" if limit else ""]
+    return f"{path}: {'; '.join(part for part in told if part)}, p = {p_value(p)}"
+
+
+def _beta(fit: Part) -> str:
+    """The exponent of one path; where its interval is all that was searched, it is not determined."""
     ends = fit.get("beta_interval")
     if not is_number(fit.get("beta")) or not is_interval(ends):
         return ""
     least, most = _SEARCHED
     if ends[0] <= least and ends[1] >= most:
-        told = "β not determined"
-    elif ends[0] >= most:
-        told = f"β at least {most:g}"
-    else:
-        told = f"β {share(fit['beta'])} {bounds(ends)}"
-    return f"{name}: {told}, p = {p_value(fit.get('p'))}"
+        return "β not determined"
+    return f"β at least {most:g}" if ends[0] >= most else f"β {share(fit['beta'])} {bounds(ends)}"
 
 
 def _accuracy_panel(order: str, curves: Sequence[Part], n: int) -> Markup | None:
@@ -163,7 +174,7 @@ def _accuracy_curves(order: str, curves: Sequence[Part], n: int) -> Iterator[Cur
         low, high = _range_of(part, channels)
         law = _same(part.get("overlay"), channels) if part["region"] == "full" else _NONE
         yield Curve(kinds[part["region"]], part["region"], np.sqrt(channels), _probits(accuracy, n), _probits(low, n),
-                    _probits(high, n), (), _probits(law, n))  # fmt: skip
+                    _probits(high, n), (), _probits(law, n), (accuracy >= 1.0).tolist())  # fmt: skip
 
 
 def _probits(accuracy: Floats, n: int) -> Floats:
@@ -196,12 +207,18 @@ def _same(values: object, like: Floats) -> Floats:
     return found if found.shape == like.shape else _NONE
 
 
-def _figure(title: str, part: Part, said: str, legend: Markup | None, panels: Sequence[Markup]) -> Markup:
+def _figure(
+    title: str, part: Part, said: str, legend: Markup | None, panels: Sequence[Markup], *, most: int = 4
+) -> Markup:
     classes = " against ".join(str(c) for c in part.get("classes") or [])
     reading = str(part.get("reading") or "")
     told = join(tag("b", classes) if classes else None, f": {prose(reading)}." if reading else None)
     caption = tag("figcaption", tag("strong", title), " ", said)
-    return tag("figure", tag("p", told), legend, tag("div", *panels, class_="zooms"), caption, class_="diagnostic")
+    shown, folded = panels[:most], panels[most:]
+    others = tag("details", tag("summary", f"{len(folded)} more ways to choose channels"),
+                 tag("div", *folded, class_="zooms"), class_="variant") if folded else None  # fmt: skip
+    return tag("figure", tag("p", told), legend, tag("div", *shown, class_="zooms"), others, caption,
+               class_="diagnostic")  # fmt: skip
 
 
 def _refused(title: str, part: Part) -> Markup | None:

@@ -21,7 +21,7 @@ class Curve:
     """One curve: m places, values, and where shuffled labels stay (empty: not known); `kind` gives its colour.
 
     `reach` is what one standard error below and above the values comes to, or empty; `law` a theoretical curve
-    beside it, or empty.
+    beside it, or empty; `bounds` marks the values that are lower bounds, which are drawn hollow (empty: none).
     """
 
     kind: str
@@ -32,11 +32,12 @@ class Curve:
     high: Floats
     reach: tuple[Floats, ...]
     law: Floats
+    bounds: Sequence[bool] = ()
 
     def ends(self) -> tuple[float, float]:
-        """Lowest and highest value to be shown."""
-        every = np.concatenate([self.y, *self.reach, self.low, self.high])
-        return float(every.min()), float(every.max())
+        """Lowest and highest value to be shown; where shuffled labels lie lower still, nothing is to be seen."""
+        values = np.concatenate([self.y, *self.reach])
+        return float(values.min()), float(max(values.max(), *self.high, -np.inf))
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Scale:
 
 
 def frame_of(curves: Sequence[Curve]) -> Frame:
-    """Choose the frame that holds every curve with its range of shuffled labels."""
+    """Choose the frame that holds every curve and the upper end of its range of shuffled labels."""
     ends = [curve.ends() for curve in curves]
     low, high = min(e[0] for e in ends), max(e[1] for e in ends)
     margin = 0.06 * (high - low) or 1.0
@@ -59,7 +60,9 @@ def frame_of(curves: Sequence[Curve]) -> Frame:
     return Frame(left - beside, right + beside, low - margin, high + margin)
 
 
-def panel_html(title: Markup, curves: Sequence[Curve], frame: Frame, scale: Scale, *, described: str) -> Markup:
+def panel_html(
+    title: Markup, curves: Sequence[Curve], frame: Frame, scale: Scale, *, described: str, said: Markup | None = None
+) -> Markup:
     """Draw one panel: ranges of shuffled labels behind, laws, then curves with their standard errors."""
     ranges = [_range(frame, c) for c in curves if c.low.size]
     laws = [_line(frame, c.x, c.law, f"law {c.kind}") for c in curves if c.law.size]
@@ -68,7 +71,7 @@ def panel_html(title: Markup, curves: Sequence[Curve], frame: Frame, scale: Scal
                 width="100%", height="100%")  # fmt: skip
     marks = [mark for curve in curves for mark in _marks(frame, curve)]
     picture = tag("svg", tag("title", described), *_axes(frame, scale), drawn, *marks, role="img", class_="plot")
-    return tag("div", tag("p", title), tag("div", picture, class_="bandmap"), class_="curves")
+    return tag("div", tag("p", title), said, tag("div", picture, class_="bandmap"), class_="curves")
 
 
 def legend_html(kinds: Sequence[tuple[str, str]]) -> Markup:
@@ -122,7 +125,9 @@ def _marks(frame: Frame, curve: Curve) -> list[Markup]:
         if curve.reach:
             ends = [f"{frame.down(float(end[i])):.2f}%" for end in curve.reach]
             marks.append(tag("line", x1=across, x2=across, y1=ends[0], y2=ends[1], class_=f"error {curve.kind}"))
-        marks.append(tag("circle", cx=across, cy=f"{frame.down(float(y)):.2f}%", r="2.6", class_=f"mark {curve.kind}"))
+        hollow = " bound" if i < len(curve.bounds) and curve.bounds[i] else ""
+        marks.append(tag("circle", cx=across, cy=f"{frame.down(float(y)):.2f}%", r="2.6",
+                         class_=f"mark {curve.kind}{hollow}"))  # fmt: skip
     return marks
 
 

@@ -322,6 +322,42 @@ def test_a_band_that_channels_only_begin_to_reach_is_not_called_unbounded():
     assert "no rate is seen" in reading and "unbounded" not in reading
 
 
+def test_a_score_that_tells_every_pair_apart_is_a_bound_and_gives_no_rate():
+    # d_B = d·1.5²/8 grows without end (β = 1), and 60 units show no more than that all pairs are in order
+    x = np.random.default_rng(8).normal(size=(60, 256)) + 1.5 * (np.arange(60) % 2)[:, None]
+    found = grown(x, permutations=39)
+    score = found.curve("decimation").fits["held-out score"]
+    first = score.bounds.index(True)
+    assert not any(score.bounds[:first]) and all(score.bounds[first:]) and 0 < first < 7
+    assert np.ptp(score.values[first:]) < 0.2 < score.values[first]
+    assert f"tells every pair of units apart from {score.channels[first]:,} channels on" in found.reading
+    assert "equivalent" not in found.reading and "add little" not in found.reading
+    told = found.to_dict()["curves"][0]["fits"]["held-out score"]
+    assert told["bounds"] == list(score.bounds) and (told["beta"] is None) == (first < 4) == (not score.laws)
+
+
+def test_laws_end_before_the_first_lower_bound():
+    d = (1, 2, 4, 8, 16, 32, 64)
+    curve = 0.3 * np.array(d, dtype=np.float64)
+    capped, noise = np.minimum(curve, 5.0), np.random.default_rng(0).normal(size=(60, 7)) * 0.01
+    curves, without = np.vstack([capped, noise[:39]]), capped + noise[39:]
+    blind, seeing = (fit_growth(d, curves, without, bounds=b) for b in ((), tuple(capped >= 5.0)))
+    assert blind.beta < 0.9 and seeing.beta == pytest.approx(1.0, abs=0.01) and seeing.fitted == 5
+    nothing = fit_growth(d, curves, without, bounds=(False,) * 3 + (True,) * 4)
+    assert nothing.laws == () and np.isnan(nothing.beta) and nothing.band.p == seeing.band.p
+
+
+def test_a_score_that_stops_growing_is_not_taken_for_equivalence():
+    # the classes part as d^½ while what few units teach of them stays where it is: Δ⁴/(Δ² + 4d/n) with Δ² = c·√d
+    d = np.array([1.0, 4, 16, 64, 256, 1024, 4096])
+    noise = np.random.default_rng(1).normal(size=(60, 7)) * 1e-3
+    learnt = d / (np.sqrt(d) + 4 * d / 100) / 8 / 25
+    fit = fit_growth(tuple(int(v) for v in d), np.vstack([learnt, noise[:39]]), learnt + noise[39:])
+    assert fit.beta_high < 0.5
+    reading = read_growth({("decimation", "full"): {"held-out score": fit}})
+    assert "equivalent" not in reading and "the classes may still part further" in reading
+
+
 def test_a_dilation_shows_in_the_covariance_term_and_not_in_the_mean_term():
     rng = np.random.default_rng(6)
     x = rng.normal(size=(200, 32)) * (1 + 0.5 * (np.arange(200) % 2))[:, None]
@@ -377,9 +413,8 @@ def test_every_order_and_region_is_there_and_nothing_is_called_singular():
     inside = np.arange(48) < 12
     found = grown(x, off=~inside, inside=inside, permutations=19)
     assert [(c.order, c.region) for c in found.curves] == [
-        ("decimation", "full"), ("binning", "full"), ("contiguous", "full"), ("random", "full"),
-        ("components", "full"), ("decimation", "in-band"), ("decimation", "off-band"),
-        ("decimation", "high-frequency residual"),
+        ("decimation", "full"), ("decimation", "off-band"), ("binning", "full"), ("decimation", "in-band"),
+        ("decimation", "high-frequency residual"), ("contiguous", "full"), ("random", "full"), ("components", "full"),
     ]  # fmt: skip
     text = json_text(found.to_dict()) + str(found)
     assert "singular" not in text
