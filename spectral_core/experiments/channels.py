@@ -190,8 +190,8 @@ def _learned(results: Results, most: int) -> Iterator[Finding]:
         d, found = _curve(results, number, kind=kind, size=size, n=most)
         grown = found[-1].above(0.6) and found[-1].mean - found[0].mean > 3 * np.hypot(found[-1].error, found[0].error)
         evidence = (
-            f"{kind}, size {size:g}, n = {most:,}: {number} {found[0]} at d = {d[0]:,.0f}, "
-            f"{found[-1]} at d = {d[-1]:,.0f}."
+            f"{kind}, size {size:g}, n = {most:,}: {number} {found[0]} at d = {d[0]:,.0f}, {found[-1]} at d = "
+            f"{d[-1]:,.0f}."
         )
         yield Finding("small_differences", bool(grown), when, evidence)
 

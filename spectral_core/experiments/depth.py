@@ -127,8 +127,7 @@ def findings(results: Results) -> list[Finding]:
                 when = f"only a band differs and the order is: {number}"
             evidence = (
                 f"{what}, off-band, {number}: {scores[min(scores)]} without steps, {scores[max(scores)]} with six, "
-                f"most "
-                f"with {most} ({scores[most]}); {gain} a step."
+                f"most with {most} ({scores[most]}); {gain} a step."
             )
             told.append(Finding("preprocessing", gain.above(0.005), when, evidence))
     return told
@@ -143,9 +142,8 @@ DEPTH = Experiment(
     reading="Off-band accuracy after each number of steps. Where the band alone differs, off-band holds nothing: what "
     "is found there was carried across by preprocessing.",
     rule="More preprocessing makes it more pronounced if the gain of off-band accuracy a step (least squares over "
-    "depths), "
-    "averaged over orders and seeds, is clearly above 0.005. One step can raise it and the next lower it again: the "
-    "depth with the highest accuracy is given too.",
+    "depths), averaged over orders and seeds, is clearly above 0.005. One step can raise it and the next lower it "
+    "again: the depth with the highest accuracy is given too.",
     cells=cells,
     measure=measure,
     figure=figure,

@@ -67,8 +67,7 @@ def _folds(x: Floats, label: Texts, unit: Texts, seed: int) -> Numbers:
 
 
 def _measure_juices(what: str, seed: int) -> Numbers:
-    """Real matrices as measured, audited; or with labels drawn anew for whole apples and an artefact on half of "
-    "them."""
+    """Real matrices as measured, audited; or labels drawn anew for whole apples, and an artefact on half of them."""
     data = load_juices()
     blank = data.emission < data.excitation - _BLANK_MARGIN
     if what == MEASURED:
@@ -177,13 +176,11 @@ FLUORESCENCE = Experiment(
     name="fluorescence",
     title="Fluorescence, simulated and real",
     what="Excitation–emission matrices unfolded into features named by their wavelengths; cells with emission more "
-    "than "
-    "15 nm shorter than excitation are blank by physics. Simulated: 24 specimens a class, two matrices each, three "
-    "fluorophores, shot and read noise. Real: apple juices, 12 apples measured twice, as published: every cell that "
-    "is blank "
-    "by physics had been set to 0, so that the blank can neither convict nor acquit. For planted artefacts the labels "
-    "are drawn anew for whole apples, so that no chemistry differs on average, and half of them get the artefact; read "
-    "noise is what smoothing over five emission wavelengths leaves.",
+    "than 15 nm shorter than excitation are blank by physics. Simulated: 24 specimens a class, two matrices each, "
+    "three fluorophores, shot and read noise. Real: apple juices, 12 apples measured twice, as published: every cell "
+    "that is blank by physics had been set to 0, so that the blank can neither convict nor acquit. For planted "
+    "artefacts the labels are drawn anew for whole apples, so that no chemistry differs on average, and half of them "
+    "get the artefact; read noise is what smoothing over five emission wavelengths leaves.",
     reading="Random folds against folds that keep specimens together, and, of simulated matrices, the blank alone.",
     rule="Near-perfect if the accuracy of all features, specimens together, is clearly above 0.95; of replicates, the "
     "accuracy with random folds and random labels. A map points at the blank if it gives it more than its share of "

@@ -132,18 +132,14 @@ IMPORTANCE = Experiment(
     name="maps",
     title="Importance maps",
     what=f"{2 * _TRAIN} training spectra of {_CHANNELS} channels, {2 * _TEST} others; classes differ by one artefact "
-    f"or "
-    f"by a real band. Maps: loss of accuracy when windows of {_WINDOW} channels are permuted (ridge, random forest), "
-    "impurity of the forest, the Haufe pattern of ridge, VIP of PLS-DA, and the channels with VIP above 1.",
+    f"or by a real band. Maps: loss of accuracy when windows of {_WINDOW} channels are permuted (ridge, random "
+    "forest), impurity of the forest, the Haufe pattern of ridge, VIP of PLS-DA, and the channels with VIP above 1.",
     reading="A map that points off-band under an artefact is right about its model, which uses the artefact; it is the "
-    "reader who is led astray. Share of each map's mass outside the band and its guards; the first column is the "
-    "share of channels "
-    "there, "
-    "which an even map gives.",
+    "reader who is led astray. Share of each map's mass outside the band and its guards; the first column is the share "
+    "of channels there, which an even map gives.",
     rule="A map points at irrelevant regions if clearly more than half of its mass is off-band. Of an artefact that "
-    "some "
-    "model sees (accuracy clearly above 0.6) more than half of the maps must do so; where only the band differs, each "
-    "map is judged by itself.",
+    "some model sees (accuracy clearly above 0.6) more than half of the maps must do so; where only the band differs, "
+    "each map is judged by itself.",
     cells=cells,
     measure=measure,
     figure=figure,

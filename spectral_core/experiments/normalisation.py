@@ -109,9 +109,8 @@ NORMALISATION = Experiment(
     reading="Off-band accuracy of the linear probe; solid: normalised first, dashed: cropped first. Off-band holds no "
     "difference, so whatever is above chance on a solid line was written there by normalisation.",
     rule="The lowest band becomes separable off-band if accuracy there, after normalising, is clearly above 0.6 with "
-    "the "
-    "most channels and more than three standard errors above that with the fewest; near-perfect, for the highest band, "
-    "if clearly above 0.95.",
+    "the most channels and more than three standard errors above that with the fewest; near-perfect, for the highest "
+    "band, if clearly above 0.95.",
     cells=cells,
     measure=measure,
     figure=figure,

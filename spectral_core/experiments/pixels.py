@@ -178,16 +178,13 @@ PIXELS = Experiment(
     title="Beyond spectroscopy",
     what="Features without an axis, grouped by name. The threes among scikit-learn's handwritten digits, halved at "
     "random, as if taken with two cameras whose noise or brightness differs a little; the image is made larger by "
-    "empty "
-    "background, which is off-band. And 30 features of benign tumours, halved and disturbed alike. 60 % for training. "
-    "Then threes against eights, audited with the digit's pixels as band and the background as blank, as they are and "
-    "with a dark level of 0.5 grey levels (of 16) in one class.",
+    "empty background, which is off-band. And 30 features of benign tumours, halved and disturbed alike. 60 % for "
+    "training. Then threes against eights, audited with the digit's pixels as band and the background as blank, as "
+    "they are and with a dark level of 0.5 grey levels (of 16) in one class.",
     reading="Solid: all pixels; dashed: the background alone, where no digit is.",
     rule="It applies if the best model with the most pixels is clearly above 0.6 and more than three standard errors "
-    "above "
-    "both the fewest pixels and nothing planted; with few features, if clearly above 0.6. The audit works on pixels "
-    "if most "
-    "verdicts are `artefact` with the dark level and not without it.",
+    "above both the fewest pixels and nothing planted; with few features, if clearly above 0.6. The audit works on "
+    "pixels if most verdicts are `artefact` with the dark level and not without it.",
     cells=cells,
     measure=measure,
     figure=figure,

@@ -164,18 +164,14 @@ REAL = Experiment(
     title="Real spectra and transplanted noise",
     what="Real sets as measured, cross-validated whole and region by region, and as the residual of smoothing over 15 "
     "channels. Then halves of one class, split at random, so that no chemistry differs: every spectrum keeps its "
-    "smooth "
-    "part and gets another spectrum's residual, with random sign; the second half gets residuals of the other class, "
-    "or "
-    "for comparison of its own. The two classes are drawn by the seed. Raman: the "
-    "classes are instruments. Milk: 50 repeats of one sample a class.",
-    reading="Right panel: with noise of its own class everything should be at 0.5; what is above it with the noise "
-    "of the "
-    "other class is told by noise alone.",
+    "smooth part and gets another spectrum's residual, with random sign; the second half gets residuals of the other "
+    "class, or for comparison of its own. The two classes are drawn by the seed. Raman: the classes are instruments. "
+    "Milk: 50 repeats of one sample a class.",
+    reading="Right panel: with noise of its own class everything should be at 0.5; what is above it with the noise of "
+    "the other class is told by noise alone.",
     rule="Noise separates if the best of three models is clearly above 0.6 and more than three standard errors above "
-    "the "
-    "best with noise of the same class; near-perfect if clearly above 0.95. Seeds split the same spectra again and are "
-    "not independent spectra.",
+    "the best with noise of the same class; near-perfect if clearly above 0.95. Seeds split the same spectra again and "
+    "are not independent spectra.",
     cells=cells,
     measure=measure,
     figure=figure,

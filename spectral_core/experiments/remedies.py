@@ -182,10 +182,8 @@ REMEDY = Experiment(
     "specimens with six replicates and random labels, with random folds and with unit folds.",
     reading="An artefact should fall to 0.50, chemistry should stay.",
     rule="A remedy takes a difference away if less than half of its lead over chance is left, for the model that saw "
-    "it "
-    "best. Reducing the dimension holds for an artefact, and for replicates in random folds, if some reduction takes "
-    "it "
-    "away; for chemistry if none does.",
+    "it best. Reducing the dimension holds for an artefact, and for replicates in random folds, if some reduction "
+    "takes it away; for chemistry if none does.",
     cells=cells,
     measure=measure,
     figure=figure,

@@ -137,13 +137,11 @@ SAMPLING = Experiment(
     name="sampling",
     title="Finer sampling, decimation and binning",
     what="Spectra with shot noise alone; the classes differ by one faint line, 80 cm⁻¹ wide. The same light is cut "
-    "into "
-    "more channels, or every channel has its own photons; and the finest sampling is decimated or binned. "
+    "into more channels, or every channel has its own photons; and the finest sampling is decimated or binned. "
     f"{2 * _TRAIN} spectra for training, {2 * _TEST} for scoring.",
     reading="Grey bands: Φ(Δ/2) with Δ from the expected difference and the variance measured in the training spectra.",
     rule="Accuracy grows with channels if the best rule gains more than three standard errors and 0.01 from the "
-    "coarsest "
-    "to the finest sampling; a reduction loses nothing real if the best rule loses less than that.",
+    "coarsest to the finest sampling; a reduction loses nothing real if the best rule loses less than that.",
     cells=cells,
     measure=measure,
     figure=figure,
