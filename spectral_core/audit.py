@@ -33,7 +33,7 @@ from spectral_core.places import AxisPlaces, Places
 from spectral_core.preprocessing import Chain, parse_variant
 from spectral_core.probe import threads_for
 from spectral_core.reasons import explain_reasons
-from spectral_core.regions import Intervals, Mask, locate_regions
+from spectral_core.regions import Intervals, Mask, as_intervals, locate_regions
 from spectral_core.spectra import canonical_axis_unit
 from spectral_core.splits import Design, make_design
 from spectral_core.streaming import Execution, audit_stream
@@ -113,7 +113,7 @@ def audit_classifier(
     settings = make_settings(n_permutations, delta, alpha, n_folds, seed)
     check_rows_agree(X, y=y, unit=unit, batch=batch, acquired_at=acquired_at)
     chains = [parse_variant(preprocess)]
-    places = AxisPlaces(canonical_axis_unit(axis_unit), dict(bands or {}), dict(blank or {}))
+    places = AxisPlaces(canonical_axis_unit(axis_unit), as_intervals(bands, "bands"), as_intervals(blank, "blank"))
     if estimator is None and bytes_in_memory(X) > in_memory_mb * 2**20:
         rows, positions = rows_on_axis(X, axis)
         design = design_of_rows(rows.shape[0], y, unit=unit, batch=batch, acquired_at=acquired_at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Real
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,14 +29,22 @@ def spectra_on_axis(x: Any, axis: npt.ArrayLike) -> tuple[npt.NDArray[np.floatin
         AuditError: X has another shape or holds no real numbers.
         SpectraError: NaN or infinite intensities, or an axis that is not strictly increasing.
     """
-    positions = np.asarray(axis, dtype=np.float64)
-    if positions.ndim != 1:
-        raise AuditError("axis", "one position a channel", f"shape {positions.shape}", "Pass a flat sequence.")
+    positions = _positions(axis)
     values = real_matrix(x, positions.size, "channels of axis")
     check_axis(positions, where="axis")
     _check_columns(x, positions)
     check_finite(values, positions, where="X")
     return values, positions
+
+
+def _positions(axis: npt.ArrayLike) -> Floats:
+    try:
+        positions = np.asarray(axis, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise AuditError("axis", "numbers, one position a channel", f"{error}", "Convert the positions.") from None
+    if positions.ndim != 1:
+        raise AuditError("axis", "one position a channel", f"shape {positions.shape}", "Pass a flat sequence.")
+    return positions
 
 
 def check_rows_agree(x: Any, **given: Any) -> None:
@@ -93,9 +101,7 @@ def rows_on_axis(x: Any, axis: npt.ArrayLike) -> tuple[Any, Floats]:
     """
     data = getattr(x, "data", x)
     lazy = data if hasattr(data, "dask") else np.asarray(x)
-    positions = np.asarray(axis, dtype=np.float64)
-    if positions.ndim != 1:
-        raise AuditError("axis", "one position a channel", f"shape {positions.shape}", "Pass a flat sequence.")
+    positions = _positions(axis)
     _check_matrix(lazy, positions.size, "channels of axis")
     _check_columns(x, positions)
     check_axis(positions, where="axis")
@@ -160,10 +166,29 @@ def make_settings(n_permutations: int, delta: float, alpha: float, n_folds: int,
     Raises:
         AuditError: A number is out of range.
     """
-    for name, value, low, high in (
-        ("n_permutations", n_permutations, 99, 1_000_000), ("delta", delta, 1e-6, 0.499),
-        ("alpha", alpha, 1e-4, 0.499), ("n_folds", n_folds, 2, 1_000), ("seed", seed, 0, 2**63),
-    ):  # fmt: skip
+    for name, value, low, high in (("delta", delta, 1e-6, 0.499), ("alpha", alpha, 1e-4, 0.499)):
         if not isinstance(value, Real) or not low <= value <= high:
             raise AuditError(name, f"a number from {low:g} to {high:g}", f"{value!r}", "Correct the argument.")
-    return Settings(int(n_permutations), float(delta), float(alpha), int(n_folds), int(seed))
+    check_whole("n_permutations", n_permutations, 99, 1_000_000)
+    check_whole("n_folds", n_folds, 2, 1_000)
+    return Settings(int(n_permutations), float(delta), float(alpha), int(n_folds), check_seed(seed))
+
+
+def check_seed(seed: object) -> int:
+    """Take the seed of every draw.
+
+    Raises:
+        AuditError: It is no whole number from 0 to 2⁶³.
+    """
+    return check_whole("seed", seed, 0, 2**63)
+
+
+def check_whole(name: str, value: object, low: int, high: int) -> int:
+    """Take a whole number within limits.
+
+    Raises:
+        AuditError: It is none, or out of range.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or not low <= value <= high:
+        raise AuditError(name, f"a whole number from {low:g} to {high:g}", f"{value!r}", "Correct the argument.")
+    return int(value)

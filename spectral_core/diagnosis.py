@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from spectral_core.audit_input import design_of_rows, spectra_on_axis
+from spectral_core.audit_input import check_rows_agree, check_seed, design_of_rows, spectra_on_axis
 from spectral_core.audit_report import AuditReport
 from spectral_core.controls.blocks import Blocks
 from spectral_core.copies import keep_copies_together
 from spectral_core.places import AxisPlaces
 from spectral_core.preprocessing import parse_variant
-from spectral_core.regions import Intervals
+from spectral_core.regions import Intervals, as_intervals, locate_regions
+from spectral_core.spectra import canonical_axis_unit
 from spectral_core.splits import Codes, Design, count_permutations, permuted_codes
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def diagnose(
     y: Sequence[object] | npt.NDArray[np.generic],
     *,
     axis: npt.ArrayLike,
+    axis_unit: str = "",
     bands: Intervals | None = None,
     blank: Intervals | None = None,
     unit: Sequence[object] | npt.NDArray[np.generic] | None = None,
@@ -42,6 +44,7 @@ def diagnose(
         X: n × d intensities: numpy array, xarray.DataArray or dask array.
         y: n class labels, two or more classes.
         axis: d channel positions, strictly increasing.
+        axis_unit: Unit of `axis` and of every interval, for messages.
         bands: Name to (low, high) of each declared band.
         blank: Name to (low, high) of each declared blank.
         unit: What is independent, one value a spectrum.
@@ -53,7 +56,8 @@ def diagnose(
         Numbers and curves, each beside what no difference gives; none decides a verdict.
 
     Raises:
-        AuditError: Shapes that disagree, or one class.
+        AuditError: Shapes that disagree, one class, an interval outside the axis, a blank that overlaps a band, or
+            a seed that is no whole number.
         SpectraError: NaN or infinite intensities, or an axis that is not strictly increasing.
         StudyError: `preprocess` does not parse.
 
@@ -65,12 +69,16 @@ def diagnose(
     """
     from spectral_core.diagnostics import examine_diagnostics
 
+    seed, chain = check_seed(seed), parse_variant(preprocess)
+    check_rows_agree(X, y=y, unit=unit, batch=batch)
     x, positions = spectra_on_axis(X, axis)
+    declared, empty = as_intervals(bands, "bands"), as_intervals(blank, "blank")
+    locate_regions(positions, axis_unit=canonical_axis_unit(axis_unit), bands=declared, blanks=empty)
     design = keep_copies_together(design_of_rows(x.shape[0], y, unit=unit, batch=batch), x)
-    matrix, left = parse_variant(preprocess).apply(x, positions)
+    matrix, left = chain.apply(x, positions)
     return examine_diagnostics(
-        matrix, left, design, _labelings(design, seed), bands=bands or {}, blanks=blank or {}, seed=seed
-    )
+        matrix, left, design, _labelings(design, seed), bands=declared, blanks=empty, seed=seed
+    )  # fmt: skip
 
 
 def with_diagnostics(

@@ -39,6 +39,31 @@ class Regions:
         return _union(self.blanks, self.axis.size)
 
 
+def as_intervals(given: object, what: str) -> dict[str, tuple[float, float]]:
+    """Take declared intervals as names and pairs of numbers; nothing where none are given.
+
+    Raises:
+        AuditError: No mapping, or an interval that is no pair of numbers.
+
+    Example:
+        >>> as_intervals({"C=O": (1700, 1780)}, "bands")
+        {'C=O': (1700.0, 1780.0)}
+    """
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise AuditError(what, "name to (low, high)", type(given).__name__, f"Pass {what}={{'name': (low, high)}}.")
+    found = {}
+    for name, ends in given.items():
+        try:
+            low, high = (float(end) for end in ends)
+        except (TypeError, ValueError):
+            raise AuditError(f"{what}, {name!r}", "(low, high), two numbers", repr(ends),
+                             "Give where the interval begins and ends.") from None  # fmt: skip
+        found[str(name)] = (low, high)
+    return found
+
+
 def locate_regions(axis: npt.NDArray[np.float64], *, axis_unit: str, bands: Intervals, blanks: Intervals) -> Regions:
     """Find the channels of each declared interval; its ends belong to it.
 
@@ -76,7 +101,7 @@ def _mask(axis: npt.NDArray[np.float64], interval: tuple[float, float], name: st
     spacing = float(np.median(np.diff(axis))) if axis.size > 1 else 0.0
     mask = (axis >= low) & (axis <= high)
     if not low < high or not mask.any() or low < axis[0] - spacing or high > axis[-1] + spacing:
-        raise AuditError(name, f"an interval inside the axis, {axis[0]:g} to {axis[-1]:g} {unit}",
+        raise AuditError(name, f"an interval inside the axis, {axis[0]:g} to {axis[-1]:g} {unit}".rstrip(),
                          f"{low:g} to {high:g} ({int(mask.sum())} channels)",
                          "Correct the interval or the axis unit.")  # fmt: skip
     return mask

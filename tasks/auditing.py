@@ -99,9 +99,31 @@ def probe_metrics(content: Mapping[str, Any]) -> dict[str, float]:
 
 
 def diagnostic_metrics(content: Mapping[str, Any]) -> dict[str, float]:
-    """Name the single diagnostics of the first variant that has the verdict, `diagnostics.` before each."""
-    scalars = (_deciding(content).get("diagnostics") or {}).get("scalars", {})
-    return {f"diagnostics.{name}": float(part["estimate"]) for name, part in scalars.items() if "estimate" in part}
+    """Name the diagnostics of the first variant that has the verdict, `diagnostics.` before each.
+
+    Single numbers have their own names. Of growth each path along evenly spaced and binned channels has its p and,
+    where it was fitted, its exponent β; of accuracy against channels each region has its p and its probit slope; of
+    learnability there are the accuracy with all units and its p.
+    """
+    found = _deciding(content).get("diagnostics") or {}
+    scalars, curves = found.get("scalars", {}), found.get("curves", {})
+    told = {name: part["estimate"] for name, part in scalars.items() if "estimate" in part}
+    for curve in curves.get("growth", {}).get("curves", []):
+        if curve["order"] in ("decimation", "binning"):
+            for path, fit in curve["fits"].items():
+                place = _name("growth", curve["order"], curve["region"], path)
+                told |= {f"{place}.p": fit["p"]} | ({f"{place}.beta": fit["beta"]} if fit["beta"] is not None else {})
+    for curve in curves.get("channel_curves", {}).get("curves", []):
+        if curve["order"] == "decimation":
+            place = _name("channel_curves", curve["region"])
+            told |= {f"{place}.p": curve["p"], f"{place}.slope": curve["slope"]["value"]}
+    if (learnt := curves.get("learnability", {})).get("units"):
+        told |= {"learnability.accuracy": learnt["accuracy"][-1], "learnability.p": learnt["p"]}
+    return {f"diagnostics.{name}": float(value) for name, value in told.items()}
+
+
+def _name(*parts: str) -> str:
+    return ".".join(part.replace(" ", "_").replace("-", "_") for part in parts)
 
 
 def _deciding(content: Mapping[str, Any]) -> Mapping[str, Any]:

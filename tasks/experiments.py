@@ -40,6 +40,6 @@ def write_experiments(plan: Plan, conducted: Sequence[Conducted]) -> Path:
 
 
 def _tags(conducted: Conducted) -> dict[str, str]:
-    held = {f"{f.statement}: {f.when}"[:200]: str(f.holds) for f in conducted.findings}
+    held = {f"{f.statement}: {f.when}"[:200]: f.answer for f in conducted.findings}
     return {"mlflow.source.name": "offband", "offband.experiment": conducted.name,
             "offband.findings": "; ".join(f"{k} = {v}" for k, v in held.items())[:4000]}  # fmt: skip

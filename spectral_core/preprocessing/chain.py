@@ -79,7 +79,7 @@ def parse_variant(text: str) -> Chain:
     """Parse a preprocessing variant; every name and argument is checked before any work.
 
     Raises:
-        StudyError: An unknown step (the known ones are listed), a step that learns from several spectra,
+        StudyError: No text, an unknown step (the known ones are listed), a step that learns from several spectra,
             `raw` beside other steps, or arguments out of range.
 
     Example:
@@ -87,6 +87,8 @@ def parse_variant(text: str) -> Chain:
         'als(lam=100000, p=0.01) | snv | savgol(window=11, order=2, deriv=1)'
     """
     where = "variant"
+    if not isinstance(text, str):
+        raise StudyError(where, "a text such as 'snv'", repr(text), "Write 'raw' for spectra as measured.")
     _refuse_fitted(text, where)
     elements = parse_chain(text, STEPS, where=where)
     try:

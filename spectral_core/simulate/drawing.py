@@ -51,7 +51,7 @@ def simulate(recipe: Recipe, *, seed: int) -> Simulated:
     names = np.where(later.random(row.size) < recipe.batch_lost, "", names)
     truth = {k: float(v) for k, v in vars(recipe).items() if isinstance(v, int | float) and v}
     label = np.array([f"class {c + 1}" for c in codes])[row]
-    return Simulated(x, axis, label, unit, names, expected, truth)
+    return Simulated(x, axis, label, unit, names, expected, truth, recipe)
 
 
 def _detected(

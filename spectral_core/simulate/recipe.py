@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from spectral_core.errors import SpectraError
+
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
 Peaks = tuple[tuple[float, float, float], ...]
@@ -22,7 +24,7 @@ class Simulated:
     """n × d spectra, their axis in cm⁻¹, classes, specimens and batches, and the truth behind them.
 
     A batch name may be empty (`batch_lost`). `expected` are the n × d intensities before photons, detector,
-    spikes and saturation; `truth` names every number of the recipe that was not 0.
+    spikes and saturation; `recipe` is all that was planted, and `truth` names every number of it that was not 0.
     """
 
     x: Floats
@@ -32,6 +34,7 @@ class Simulated:
     batch: npt.NDArray[np.str_]
     expected: Floats
     truth: dict[str, float] = field(default_factory=dict)
+    recipe: Recipe | None = None
 
     def take(self, rows: Codes) -> Simulated:
         """Keep some spectra, in the order given."""
@@ -60,7 +63,9 @@ class Recipe:
         gain: Relative gain.
         shift: Axis shift in cm⁻¹.
         noise_ratio: Relative noise standard deviation: dilation of the noise and nothing else.
-        saturation: Relative depth of clipping of the strongest peak.
+        saturation: Relative depth of clipping, which every class suffers as soon as this is not 0: the detector of
+            the first class ends at the median of the spectra's highest intensities, that of the last class so much
+            lower.
         batches: Number of batches; each adds its own offset of `batch_offset` standard deviation.
         batch_mix: Share of a class measured in its own half of the batches (0.5 balanced, 1 aliased).
         batch_offset: Spread of the batches' baseline offsets.
@@ -90,6 +95,10 @@ class Recipe:
         spikes: Expected number of cosmic-ray spikes of one spectrum.
         spike_ratio: Relative number of spikes.
         spike_height: Mean height of a spike (exponentially distributed), in intensity units.
+
+    Raises:
+        SpectraError: Fewer than two channels, no specimen of a class, a spread or number below 0, an unknown budget,
+            or an effect on a peak that is not there.
     """
 
     units: tuple[int, ...] = (40, 40)
@@ -130,3 +139,17 @@ class Recipe:
     spikes: float = 0.0
     spike_ratio: float = 0.0
     spike_height: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("noise", "specimen", "batch_offset", "photons", "read_noise", "spikes", "spike_height", "tails"):
+            self._check(name, "0 or more", getattr(self, name) >= 0)
+        self._check("channels", "two or more", self.channels >= 2)
+        self._check("batches", "one or more", self.batches >= 1)
+        self._check("units", "one specimen or more in every class", bool(self.units) and min(self.units) >= 1)
+        self._check("budget", "'spectrum' or 'channel'", self.budget in ("spectrum", "channel"))
+        self._check("band_effect", "a first peak to act on", not self.band_effect or len(self.peaks) >= 1)
+        self._check("other_effect", "a third peak to act on", not self.other_effect or len(self.peaks) >= 3)
+
+    def _check(self, name: str, expected: str, fits: bool) -> None:
+        if not fits:
+            raise SpectraError(f"recipe, {name}", expected, repr(getattr(self, name)), "Correct the recipe.")

@@ -190,9 +190,15 @@ def test_a_model_at_chance_has_no_accuracy_that_could_come_from_elsewhere():
         ({"axis": np.linspace(1000, 2000, 299)}, "299 channels"),
         ({"axis": np.r_[np.linspace(1000, 1999, 299), 1998.0]}, "not monotonic"),
         ({"preprocess": "snvv"}, "unknown 'snvv'"),
-        ({"n_permutations": 5}, "n_permutations: expected a number from 99"),
+        ({"n_permutations": 5}, "n_permutations: expected a whole number from 99"),
+        ({"n_folds": 2.5}, "n_folds: expected a whole number from 2"),
         ({"delta": 0.7}, "delta"),
-        ({"seed": None}, "seed: expected a number from 0"),
+        ({"seed": 1.5}, "seed: expected a whole number from 0"),
+        ({"bands": [BAND]}, "bands: expected name to (low, high), found list"),
+        ({"bands": {"C-H": "strong"}}, "bands, 'C-H': expected (low, high), two numbers, found 'strong'"),
+        ({"axis": ["a"] * 300}, "axis: expected numbers, one position a channel"),
+        ({"preprocess": None}, "variant: expected a text such as 'snv', found None"),
+        ({"seed": None}, "seed: expected a whole number from 0"),
     ],
 )
 def test_bad_input_is_refused_with_its_place(change, message):

@@ -260,3 +260,44 @@ def test_effects_on_simulated_matrices_are_where_they_belong(effect, factor):
         ratio = second[place].sum() / first[place].sum()
         affected = name in effect or "gain" in effect
         assert ratio == pytest.approx(factor if affected else 1.0, abs=0.012)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"channels": 1}, "recipe, channels: expected two or more, found 1"),
+        ({"budget": "foo"}, "recipe, budget: expected 'spectrum' or 'channel', found 'foo'"),
+        ({"photons": -1.0}, "recipe, photons: expected 0 or more"),
+        ({"units": (5, 0)}, "recipe, units: expected one specimen or more in every class"),
+        ({"other_effect": 0.1, "peaks": PEAKS[:1]}, "recipe, other_effect: expected a third peak to act on"),
+    ],
+)
+def test_recipes_that_cannot_be_drawn_are_refused(change, message):
+    with pytest.raises(SpectraError) as error:
+        Recipe(**change)
+    assert message in str(error.value)
+
+
+def test_everything_planted_travels_with_the_spectra():
+    recipe = Recipe(units=(4, 6), replicates=(1, 2), lines=((1500.0, 4.0, 0.1),), photons=1e5, budget="channel")
+    assert simulate(recipe, seed=0).recipe == recipe == simulate(recipe, seed=0).take(np.arange(3)).recipe
+
+
+@pytest.mark.parametrize("finer", [1, 2])
+def test_beyond_a_fluorophore_nothing_of_it_is_emitted_and_scattered_light_is_no_exception(finer):
+    grid = {"excitations": 20 * finer + 1, "emissions": 34 * finer + 1}
+    with_it, without = (simulate_eem(EemRecipe(chemistry=c, **grid), seed=3) for c in (0.3, 0.0))
+    change = np.abs(with_it.expected - without.expected).max(axis=0)  # the specimens are the same
+    off = with_it.beyond(1)
+    assert change[off].max() < np.exp(-8) * change.max() * 1.1 and change[~off].max() == change.max()
+    near_scatter = np.abs(with_it.emission - with_it.excitation) <= 15
+    assert change[near_scatter].max() > 0.05 * change.max()  # so that a mask which leaves scatter out would fail
+    assert (off & near_scatter).any() and (off & with_it.blank).any()
+    assert not (off & with_it.fluorophore(1, widths=4.0)).any()
+
+
+def test_expected_matrices_are_the_mean_of_what_is_counted():
+    data = simulate_eem(EemRecipe(units=(200, 200), specimen=0.0, gain=0.1), seed=0)
+    left = (data.x - data.expected)[:, data.fluorophore(0)]
+    error = np.sqrt((data.expected[0, data.fluorophore(0)].mean() * 1000 + 25) / left.size) / 1000
+    assert abs(left.mean()) < 4 * error

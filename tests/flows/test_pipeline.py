@@ -133,8 +133,14 @@ def test_an_artefact_in_the_blank_goes_from_files_to_verdict(
     study.write_text(text, encoding="utf-8")
     report = json.loads(Path(offband("run", study, "--json").document["report_json"]).read_text(encoding="utf-8"))
     told = MlflowClient(f"sqlite:///{tmp_path}/results/mlflow.db").get_run(report["provenance"]["mlflow_run_id"])
-    assert report["variants"][0]["diagnostics"]
-    assert [name for name in told.data.metrics if name.startswith("diagnostics.")]
+    found, logged = report["variants"][0]["diagnostics"], told.data.metrics
+    for name, scalar in found["scalars"].items():
+        assert logged.get(f"diagnostics.{name}") == scalar.get("estimate")
+    whole = next(c for c in found["curves"]["growth"]["curves"] if (c["order"], c["region"]) == ("decimation", "full"))
+    for path, fit in whole["fits"].items():
+        place = f"diagnostics.growth.decimation.full.{path.replace(' ', '_').replace('-', '_')}"
+        assert (logged[f"{place}.p"], logged.get(f"{place}.beta")) == (fit["p"], fit["beta"])
+    assert whole["fits"] and "diagnostics.channel_curves.full.slope" in logged
 
 
 def test_bad_files_go_to_quarantine_and_the_rest_goes_on(
