@@ -43,7 +43,7 @@ def answer_experiments(terminal: Terminal, plan: Plan, conducted: list[Conducted
     table = Table("experiment", "cells", "measured now", "processor s", "figure", box=None, padding=(0, 2, 0, 0))
     for one in conducted:
         table.add_row(one.name, f"{one.cells:,}", f"{one.measured:,}", f"{one.seconds:,.0f}", str(one.figure or "–"))
-    lines = [f"{told['text']}\n  {told['counted']}" for told in judged]
+    lines = [f"{told['text']}\n  {told['verdict']}" for told in judged]
     terminal.show(table, "", *lines, "", f"document  {plan.document}", f"mlflow    {view['mlflow']}")
     terminal.answer({
         "quick": plan.quick, "document": str(plan.document), "statements": judged,

@@ -189,6 +189,6 @@ def check_whole(name: str, value: object, low: int, high: int) -> int:
     Raises:
         AuditError: It is none, or out of range.
     """
-    if isinstance(value, bool) or not isinstance(value, Integral) or not low <= value <= high:
+    if isinstance(value, bool) or not isinstance(value, Integral) or not low <= int(value) <= high:
         raise AuditError(name, f"a whole number from {low:g} to {high:g}", f"{value!r}", "Correct the argument.")
     return int(value)

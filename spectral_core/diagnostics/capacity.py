@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spectral_core.diagnostics.geometry import Floats, Geometry
-from spectral_core.diagnostics.reference import permutation_band
-from spectral_core.diagnostics.result import Assumption, Band, Diagnostic, NotGiven, Sample
+from spectral_core.diagnostics.reference import EXCHANGEABLE, noise_band, permutation_band
+from spectral_core.diagnostics.result import Assumption, Diagnostic, NotGiven, Sample
+from spectral_core.diagnostics.white_noise import DRAWS
 from spectral_core.inference import balanced_mean, class_means, credit
 from spectral_core.probe.centroids import centroid_margins, indicators, products
 from spectral_core.probe.fitting import primal_probe
@@ -47,8 +48,8 @@ def cover_capacity(matrix: npt.NDArray[np.floating], geometry: Geometry, design:
         design: Classes and units of all n.
 
     Returns:
-        The share, a count without an interval, beside white noise's. `parts`: `rank`, and `over_units`, the share
-        for labels that are constant over a unit.
+        The share, a count without an interval, beside that of white noise, whose rank is full in every draw.
+        `parts`: `rank`.
     """
     n, d = design.n, geometry.sample.d
     whole = geometry.rows.size == n
@@ -56,9 +57,8 @@ def cover_capacity(matrix: npt.NDArray[np.floating], geometry: Geometry, design:
         because = f"the rank of {n:,} spectra in {matrix.shape[1]:,} channels would take too large a matrix"
         return NotGiven(SEPARABLE, because, geometry.sample)
     rank = geometry.rank if whole else primal_probe(matrix).rank
-    estimate, units = separable_share(n, rank), separable_share(design.n_units, rank)
-    white = separable_share(n, min(n - 1, d))
-    band = Band("white noise of this size", white, white, 1.0)
+    estimate = separable_share(n, rank)
+    band = noise_band(estimate, np.full(DRAWS, separable_share(n, min(n - 1, d))))
     general = rank == min(n - 1, d)
     position = Assumption("spectra are in general position", "checked" if n <= rank + 1 else
                           "assumed" if general else "violated", f"rank {rank} of at most {min(n - 1, d)}")  # fmt: skip
@@ -68,7 +68,7 @@ def cover_capacity(matrix: npt.NDArray[np.floating], geometry: Geometry, design:
     reading = f"{n:,} spectra span {rank:,} dimensions: {can}."
     nan = float("nan")
     return Diagnostic(SEPARABLE, estimate, nan, nan, band, Sample(n, d, design.n_units, geometry.sample.seed),
-                      (position, exact), reading, {"rank": float(rank), "over_units": units})  # fmt: skip
+                      (position, exact), reading, {"rank": float(rank)})  # fmt: skip
 
 
 def training_accuracy(geometry: Geometry, labelings: Codes) -> Diagnostic | NotGiven:
@@ -94,7 +94,7 @@ def training_accuracy(geometry: Geometry, labelings: Codes) -> Diagnostic | NotG
         f"On its own training spectra the probe reaches {accuracy[0]:.1%} with the observed labels and {random:.1%} "
         f"with shuffled ones: {_meaning(no_evidence)}."
     )
-    assumptions = (*geometry.assumptions, Assumption("permuted labels are exchangeable with the observed", "assumed"))
+    assumptions = (*geometry.assumptions, Assumption(EXCHANGEABLE, "assumed"))
     return Diagnostic(TRAINING, float(accuracy[0]), interval.low, interval.high, band, sample, assumptions, reading,
                       {"random_labels": random})  # fmt: skip
 

@@ -13,7 +13,7 @@ from spectral_core.diagnostics.curve_band import CurveBand, band_of
 from spectral_core.diagnostics.held_out_curve import HeldOutCurves, balanced
 from spectral_core.diagnostics.laws import mean_shift_accuracy
 from spectral_core.diagnostics.nested_channels import Order, powers_of_two
-from spectral_core.diagnostics.probit_slope import ProbitSlope, fit_slope
+from spectral_core.diagnostics.probit_slope import SPREAD, ProbitSlope, fit_slope
 from spectral_core.diagnostics.result import Assumption, Sample
 from spectral_core.probe.threads import threads_for
 from spectral_core.regions import Mask
@@ -76,7 +76,7 @@ class ChannelCurves:
                 {"order": c.order, "region": c.region, "channels": list(c.channels), "accuracy": c.accuracy.tolist(),
                  "point_low": c.band.point_low.tolist(), "point_high": c.band.point_high.tolist(),
                  "low": c.band.low.tolist(), "high": c.band.high.tolist(), "p": c.band.p,
-                 "overlay": c.overlay().tolist(), "slope": dict(vars(c.slope))}
+                 "overlay": c.overlay().tolist(), "slope": {**vars(c.slope), "spread": SPREAD}}
                 for c in self.curves
             ],
             "assumptions": [dict(vars(a)) for a in self.assumptions],
@@ -186,12 +186,23 @@ def _read(curves: tuple[ChannelCurve, ...]) -> str:
     if whole.band.p > _ALPHA:
         said.append(f"no number of evenly spaced channels leaves the range of permuted labels (p = {whole.band.p:.2g})")
     else:
-        above = int(np.argmax(whole.accuracy > whole.band.high))
-        said.append(f"above permuted labels from {whole.channels[above]:,} evenly spaced on, with "
-                    f"{whole.accuracy[above]:.2f}" if whole.accuracy[above] > whole.band.high[above]
-                    else "none by itself stands clear of permuted labels")  # fmt: skip
+        said.append(_above(whole))
     slopes = [f"{region} {_slope(c)}" for (order, region), c in found.items() if order == "decimation"]
-    return f"{'; '.join(said)}. Probit per root of a channel: {', '.join(slopes)}"
+    return f"{'; '.join(said)}. Probit per root of a channel (spread over {SPREAD}): {', '.join(slopes)}"
+
+
+def _above(curve: ChannelCurve) -> str:
+    """Say at which numbers of channels a curve stands above the band of permuted labels, and at which no longer."""
+    above = curve.accuracy > curve.band.high
+    if not above.any():
+        return "none by itself stands clear of permuted labels"
+    first = int(np.argmax(above))
+    stops = [d for d, clear in zip(curve.channels[first:], above[first:], strict=True) if not clear]
+    reached = f"with {curve.accuracy[first]:.2f}"
+    if not stops:
+        return f"above permuted labels from {curve.channels[first]:,} evenly spaced on, {reached}"
+    others = f"{len(stops)} larger numbers, {stops[-1]:,} among them" if len(stops) > 1 else f"{stops[0]:,}"
+    return f"above permuted labels at {curve.channels[first]:,} evenly spaced, {reached}, but not at {others}"
 
 
 def _slope(curve: ChannelCurve) -> str:

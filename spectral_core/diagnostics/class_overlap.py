@@ -1,12 +1,18 @@
-"""Overlap of classes in distance: whether two spectra of different classes are farther apart than two of one."""
+"""Overlap of classes in distance: whether spectra of another class are farther than those of the own."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from spectral_core.diagnostics.geometry import Floats, Geometry, squared_distances
-from spectral_core.diagnostics.reference import interval_of_share, permutation_band, state_interval, unit_groups
-from spectral_core.diagnostics.result import Assumption, Diagnostic, NotGiven
+from spectral_core.diagnostics.reference import (
+    EXCHANGEABLE,
+    interval_of_share,
+    permutation_band,
+    state_interval,
+    unit_groups,
+)
+from spectral_core.diagnostics.result import Assumption, Band, Diagnostic, NotGiven
 from spectral_core.probe.held_out import label_blocks
 from spectral_core.probe.threads import threads_for
 from spectral_core.regions import Mask
@@ -16,96 +22,135 @@ NAME = "class_overlap"
 
 
 def class_overlap(geometry: Geometry, labelings: Codes) -> Diagnostic | NotGiven:
-    """Estimate the AUC of distances between classes against distances within: P(between > within).
+    """Estimate how often, seen from one spectrum, one of another class is farther than one of its own class.
 
-    0.5 where the classes lie in one another, 1 where every pair of one class is closer than every pair of two.
-    Pairs of spectra of one unit are left out: replicates are alike whatever the class. A class that only
-    scatters more than another stays near 0.5, because its inner distances grow beyond those between classes.
+    Each spectrum has its AUC of distances to other classes against its own, P(other > own); the mean is taken
+    inside each class, then over classes with equal weight, whatever their sizes. 0.5 where the classes lie in one
+    another, 1 where every other spectrum is farther than every own. Spectra of the same unit are left out: replicates
+    are alike whatever the class. A class that only scatters more than another stays near 0.5: from its spectra the
+    others are nearer, from the others' spectra farther. Below the band the other class is nearer than chance
+    allows, as after the mean of each class was taken off.
 
     Args:
         geometry: The spectra.
         labelings: n × (1 + P) class codes of the geometry's spectra, the observed ones first.
 
     Returns:
-        The AUC, its interval over units and the band of permuted labels. `parts`: `within_pairs` and
-        `between_pairs`.
+        The AUC, its interval over units and the band of permuted labels. `parts`: the AUC of each class.
     """
-    sample, unit = geometry.sample, geometry.design.unit
-    squared = squared_distances(geometry.gram)
+    sample, design = geometry.sample, geometry.design
+    squared, apart = squared_distances(geometry.gram), design.unit[:, None] != design.unit
     if not squared.any():
         return NotGiven(NAME, "all spectra are equal", sample)
-    apart = unit[:, None] != unit
-    ranks = _pair_ranks(squared, apart)
+    lowest, highest = row_ranks(squared, apart)
     with threads_for(squared.size):
-        within, summed = _within_classes(ranks, apart, labelings, len(geometry.design.classes))
-    pairs = apart.sum() / 2
-    between = pairs - within
-    if within[0] == 0 or between[0] == 0:
-        missing = "one class" if within[0] == 0 else "different classes"
-        return NotGiven(NAME, f"no two units of {missing} can be compared", sample)
-    possible = (within > 0) & (between > 0)
-    aucs = _auc(summed[possible], within[possible], between[possible], pairs)
-    observed = float(aucs[0])
-    groups = unit_groups(unit, labelings[:, 0], seed=sample.seed)
-    deleted = _without_each(ranks, apart, labelings[:, 0], groups)
-    low, high = interval_of_share(observed, deleted, n_units=min(filter(None, geometry.design.units_per_class)))
-    band = permutation_band(aucs)
+        by_class = _by_class((lowest + highest) / 2, apart, labelings, len(design.classes))
+    known = np.isfinite(by_class[:, 0])
+    if not known.any():
+        return NotGiven(NAME, "no spectrum can be compared with other units of its own class and of another", sample)
+    aucs = by_class[known].mean(axis=0)
+    observed, groups = float(aucs[0]), unit_groups(design.unit, design.codes, seed=sample.seed)
+    deleted = _without_each(lowest, highest, apart, design.codes, groups)[known].mean(axis=0)
+    fewest = min(np.array(design.units_per_class)[known])
+    low, high = interval_of_share(observed, deleted, n_units=int(fewest))
+    band = permutation_band(aucs[np.isfinite(aucs)])
     reading = (
-        f"Two spectra of different classes are farther apart than two of one class in {observed:.1%} of comparisons "
-        f"(permuted labels {band.low:.1%} to {band.high:.1%}): {_meaning(observed, band.high)}."
+        f"Seen from one spectrum, one of another class is farther than one of its own class in {observed:.1%} of "
+        f"comparisons (permuted labels {band.low:.1%} to {band.high:.1%}): {_meaning(observed, band)}."
     )
-    assumptions = (*geometry.assumptions, Assumption("permuted labels are exchangeable with the observed", "assumed"),
+    left_out = ", ".join(repr(design.classes[c]) for c in np.flatnonzero(~known))
+    assumptions = (*geometry.assumptions, Assumption(EXCHANGEABLE, "assumed"),
+                   Assumption("every class has two units", "violated" if left_out else "checked",
+                              f"{left_out or 'none'} is left out"),
                    *state_interval((low, high), deleted.size))  # fmt: skip
-    return Diagnostic(NAME, observed, low, high, band, sample, assumptions, reading,
-                      {"within_pairs": float(within[0]), "between_pairs": float(between[0])})  # fmt: skip
+    parts = {f"from {design.classes[c]}": float(by_class[c, 0]) for c in np.flatnonzero(known)}
+    return Diagnostic(NAME, observed, low, high, band, sample, assumptions, reading, parts)
 
 
-def _pair_ranks(squared: Floats, apart: Mask) -> Floats:
-    """Mid-ranks of the distances among pairs of different units, as a symmetric matrix; 0 for own pairs."""
-    upper = np.triu(apart)
-    member, counts = np.unique(squared[upper], return_inverse=True, return_counts=True)[1:]
-    ranks = np.zeros_like(squared)
-    ranks[upper] = (np.cumsum(counts) - (counts - 1) / 2)[member.ravel()]
-    ranks += ranks.T
-    return ranks
+def row_ranks(squared: Floats, apart: Mask) -> tuple[Floats, Floats]:
+    """Rank the distances of each row among those `apart`, from 1: lowest and highest rank of ties; 0 for the others.
+
+    Example:
+        >>> lowest, highest = row_ranks(np.array([[0.0, 2.0, 2.0, 1.0]]), np.array([[False, True, True, True]]))
+        >>> lowest, highest
+        (array([[0., 2., 2., 1.]]), array([[0., 3., 3., 1.]]))
+    """
+    n = squared.shape[1]
+    distances = np.where(apart, squared, np.inf)
+    order = np.argsort(distances, axis=1)
+    ranked = np.take_along_axis(distances, order, axis=1)
+    new = np.ones(ranked.shape, dtype=np.bool_)
+    new[:, 1:] = ranked[:, 1:] > ranked[:, :-1]
+    places = np.arange(1, n + 1)
+    first = np.maximum.accumulate(np.where(new, places, 0), axis=1)
+    ends = np.ones(ranked.shape, dtype=np.bool_)
+    ends[:, :-1] = new[:, 1:]
+    last = np.minimum.accumulate(np.where(ends, places, n)[:, ::-1], axis=1)[:, ::-1]
+    lowest, highest = np.zeros(squared.shape), np.zeros(squared.shape)
+    np.put_along_axis(lowest, order, first.astype(np.float64), axis=1)
+    np.put_along_axis(highest, order, last.astype(np.float64), axis=1)
+    return np.where(apart, lowest, 0.0), np.where(apart, highest, 0.0)
 
 
-def _within_classes(ranks: Floats, apart: Mask, labelings: Codes, n_classes: int) -> tuple[Floats, Floats]:
-    """Number of pairs inside classes, and the sum of their ranks, of each labeling."""
-    n, p = labelings.shape
-    pairs, summed, allowed = np.zeros(p), np.zeros(p), apart.astype(np.float64)
-    for block in label_blocks(n, p, 1):
+def _by_class(ranks: Floats, apart: Mask, labelings: Codes, n_classes: int) -> Floats:
+    """AUC of each class under each labeling (classes × P), by rank sums; NaN where nothing can be compared."""
+    found, allowed = np.full((n_classes, labelings.shape[1]), np.nan), apart.astype(np.float64)
+    others = allowed.sum(axis=1, keepdims=True)
+    for block in label_blocks(labelings.shape[0], labelings.shape[1], 1):
         for c in range(n_classes):
-            y = (labelings[:, block] == c).astype(np.float64)
-            pairs[block] += np.einsum("ip,ip->p", y, allowed @ y) / 2
-            summed[block] += np.einsum("ip,ip->p", y, ranks @ y) / 2
-    return pairs, summed
-
-
-def _auc(summed_within: Floats, within: Floats, between: Floats, pairs: float) -> Floats:
-    """P(between > within) from the rank sum within (Mann–Whitney)."""
-    summed = pairs * (pairs + 1) / 2 - summed_within
-    return np.asarray((summed - between * (between + 1) / 2) / (within * between))
-
-
-def _without_each(ranks: Floats, apart: Mask, codes: Codes, groups: Codes) -> Floats:
-    """The AUC without each group of units; NaN where a side is then empty."""
-    first, second = np.nonzero(np.triu(apart))
-    member = np.unique(ranks[first, second], return_inverse=True)[1].ravel()
-    inside = codes[first] == codes[second]
-    found = np.full(int(groups.max()) + 1, np.nan)
-    for g in range(found.size):
-        kept = (groups[first] != g) & (groups[second] != g)
-        within = np.bincount(member[kept & inside], minlength=member.max() + 1).astype(np.float64)
-        between = np.bincount(member[kept & ~inside], minlength=member.max() + 1).astype(np.float64)
-        size = within.sum() * between.sum()
-        if size > 0:
-            found[g] = float(between @ (np.cumsum(within) - within / 2)) / size
+            inside = labelings[:, block] == c
+            own = allowed @ inside
+            lost = ranks @ inside - own * (own + 1) / 2  # pairs in which the own spectrum is the farther
+            found[c, block] = _mean_auc(own * (others - own) - lost, own * (others - own), inside)
     return found
 
 
-def _meaning(observed: float, band_high: float) -> str:
-    if observed <= band_high:
+def _mean_auc(won: Floats, pairs: Floats, inside: Mask) -> Floats:
+    """Mean of won/pairs over the spectra inside, for each column."""
+    counted = inside & (pairs > 0.5)
+    share = np.divide(won, pairs, out=np.zeros_like(won), where=counted)
+    number = counted.sum(axis=0)
+    return np.asarray(np.divide(share.sum(axis=0), number, out=np.full(number.size, np.nan), where=number > 0))
+
+
+def _without_each(lowest: Floats, highest: Floats, apart: Mask, codes: Codes, groups: Codes) -> Floats:
+    """AUC of each class without each group of units (classes × groups).
+
+    Comparisons that lose either spectrum are taken off exactly; those that lose both were taken off twice and are
+    put back at the AUC of the row, which differs by less than the square of a group's share.
+    """
+    member = (groups[:, None] == np.arange(int(groups.max()) + 1)).astype(np.float64)
+    found = np.full((int(codes.max()) + 1, member.shape[1]), np.nan)
+    for c in range(found.shape[0]):
+        rows = np.flatnonzero(codes == c)
+        own = apart[rows] & (codes == c)
+        other = apart[rows] & (codes != c)
+        nearer = _counted_below(lowest[rows], highest[rows], own)
+        mid = (lowest[rows] + highest[rows] - 1) / 2
+        farther = other.sum(axis=1, keepdims=True) - (mid - nearer)  # of the others, beyond each own spectrum
+        own_pairs, other_pairs = own.sum(axis=1)[:, None], other.sum(axis=1)[:, None]
+        won = (nearer * other).sum(axis=1)[:, None]
+        auc = np.divide(won, own_pairs * other_pairs, out=np.zeros(won.shape), where=own_pairs * other_pairs > 0)
+        lost_own, lost_other = own @ member, other @ member
+        left = won - (nearer * other) @ member - (farther * own) @ member + auc * lost_own * lost_other
+        found[c] = _mean_auc(left, (own_pairs - lost_own) * (other_pairs - lost_other), member[rows] == 0)
+    return found
+
+
+def _counted_below(lowest: Floats, highest: Floats, own: Mask) -> Floats:
+    """Number of the row's own spectra below each rank, ties counted half."""
+    counts = np.zeros((lowest.shape[0], lowest.shape[1] + 1))
+    row = np.arange(lowest.shape[0])[:, None]
+    np.add.at(counts, (np.broadcast_to(row, own.shape)[own], lowest[own].astype(np.intp)), 1)
+    below = np.cumsum(counts, axis=1)
+    under = below[row, np.maximum(lowest.astype(np.intp) - 1, 0)]
+    return np.asarray((under + below[row, highest.astype(np.intp)]) / 2)
+
+
+def _meaning(observed: float, band: Band) -> str:
+    if observed < band.low:
+        return "the other class is nearer than chance allows, as after class means were taken off"
+    if observed <= band.high:
         return "distances do not tell the classes apart"
     if observed < 0.75:
         return "the classes differ, but far less than spectra of one class do"

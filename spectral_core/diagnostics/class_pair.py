@@ -13,7 +13,7 @@ from spectral_core.diagnostics.nested_channels import high_frequency_residual
 from spectral_core.diagnostics.reference import state_independence, unit_groups
 from spectral_core.diagnostics.result import Assumption, Sample
 from spectral_core.regions import Mask
-from spectral_core.splits import Codes, Design, permuted_codes, unit_folds
+from spectral_core.splits import Codes, Design, count_permutations, exchange_blocks, permuted_codes, unit_folds
 
 Floats = npt.NDArray[np.float64]
 MOST_UNITS = 600  # of both classes: n × n matrices of some forty sets of channels are inverted
@@ -21,6 +21,7 @@ MOST_PERMUTATIONS = 99
 FOLDS = 5
 FEWEST_UNITS = 5  # of either class
 _FEWEST_PERMUTATIONS = 19
+_FEWEST_INSIDE = 400.0  # relabelings inside batches, as the audit asks at alpha = 0.05
 _SELECTION = 1001  # random stream of the seed
 
 
@@ -67,7 +68,7 @@ def pair_classes(
     """Take the two classes with the most units, average replicates, and cut out the regions.
 
     With two classes the given labelings are used; where several classes or more than 600 units force a
-    selection, units are relabelled anew within it.
+    selection, units are relabelled anew within it: inside batches where the given labelings keep to them.
 
     Args:
         matrix: n × d intensities.
@@ -89,11 +90,10 @@ def pair_classes(
     chosen = _at_most(design.unit[first[rows]], seed)
     rows = rows[chosen]
     pair = _restrict(design.subset(first[rows]), two)
-    if len(design.classes) == 2 and chosen.all():
-        codes = labelings[first, : MOST_PERMUTATIONS + 1]
-    else:
-        drawn = permuted_codes(pair, n=min(MOST_PERMUTATIONS, labelings.shape[1] - 1), seed=seed)
-        codes = np.column_stack([pair.codes, drawn])
+    codes = labelings[first, : MOST_PERMUTATIONS + 1]
+    crossing: tuple[Assumption, ...] = ()
+    if len(design.classes) > 2 or not chosen.all():
+        codes, crossing = _relabelled(pair, labelings.shape[1] - 1, seed, inside=keep_batches(design, labelings))
     x = _means(matrix, entity, first.size)[rows]
     sample = Sample(int(np.isin(entity, rows).sum()), matrix.shape[1], pair.n_units, seed)
     refusal = _refusal(x, pair, codes)
@@ -101,8 +101,37 @@ def pair_classes(
     folds = tuple(unit_folds(pair, k=FOLDS, seed=seed))
     return ClassPair(
         axis, regions, codes, folds, pair.unit, (pair.classes[0], pair.classes[1]), sample,
-        _assumptions(design, pair, n_selected=int(chosen.sum()), n_all=chosen.size), refusal,
+        (*_assumptions(design, pair, n_selected=int(chosen.sum()), n_all=chosen.size), *crossing), refusal,
     )  # fmt: skip
+
+
+def keep_batches(design: Design, labelings: Codes) -> bool:
+    """Whether every labeling leaves each batch as many units of each class as it has.
+
+    Example:
+        >>> from spectral_core.splits import make_design
+        >>> design = make_design([0, 0, 1, 0, 1, 1], batch=[0, 0, 0, 1, 1, 1])
+        >>> inside, across = np.array([0, 1, 0, 1, 1, 0]), np.array([0, 0, 0, 1, 1, 1])
+        >>> [keep_batches(design, np.column_stack([design.codes, other])) for other in (inside, across)]
+        [True, False]
+    """
+    if not design.batch_declared:
+        return False
+    block = exchange_blocks(design, within_batch=True)[1]
+    codes = labelings[np.unique(design.entity, return_index=True)[1]]
+    held = (block == np.arange(int(block.max()) + 1)[:, None]).astype(np.float64)
+    counts = [held @ (codes == c) for c in range(len(design.classes))]
+    return all(bool((count == count[:, :1]).all()) for count in counts)
+
+
+def _relabelled(pair: Design, given: int, seed: int, *, inside: bool) -> tuple[Codes, tuple[Assumption, ...]]:
+    """Draw labelings of a selection, inside batches where asked; say so where batches admit too few of them."""
+    within = inside and count_permutations(pair, within_batch=True) >= _FEWEST_INSIDE
+    drawn = permuted_codes(pair, n=min(MOST_PERMUTATIONS, given), seed=seed, within_batch=within)
+    crossing = Assumption("batches do not differ", "violated",
+                          "few batches hold both classes of the selection, so its labels were permuted across "
+                          "batches: what a batch does looks like a class")  # fmt: skip
+    return np.column_stack([pair.codes, drawn]), (crossing,) if inside and not within else ()
 
 
 def _at_most(unit: Codes, seed: int) -> npt.NDArray[np.bool_]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from spectral_core.diagnostics.geometry import Floats
 from spectral_core.diagnostics.neighbours import Neighbourhood, Neighbours
-from spectral_core.diagnostics.reference import interval_over_units, noise_band, state_interval, unit_groups
+from spectral_core.diagnostics.reference import interval_over_units, noise_band, state_interval
 from spectral_core.diagnostics.result import Assumption, Diagnostic, NotGiven, figure
 from spectral_core.regions import Mask
 
@@ -23,7 +23,7 @@ def relative_contrast(neighbourhood: Neighbourhood) -> Diagnostic | NotGiven:
         neighbourhood: Neighbours of units, as `compare_neighbours` finds them.
 
     Returns:
-        The contrast; its interval describes other units asked about the same neighbours.
+        The contrast; its interval describes other units, which have other neighbours.
     """
     points, found = neighbourhood.points, neighbourhood.found
     sample = points.sample
@@ -31,8 +31,8 @@ def relative_contrast(neighbourhood: Neighbourhood) -> Diagnostic | NotGiven:
     if distinct.sum() < 3:
         return NotGiven(NAME, f"{int(distinct.sum())} units differ from all others, and 3 are needed", sample)
     estimate = float(np.expm1(ratios.mean()))
-    groups = unit_groups(points.unit[distinct], points.codes[distinct], seed=sample.seed)
-    deleted = np.array([ratios[groups != g].mean() for g in range(int(groups.max()) + 1)])
+    left = [_log_ratios(w)[0] for w in neighbourhood.without]
+    deleted = np.array([r.mean() if r.size else np.nan for r in left])
     low, high = (float(np.expm1(end)) for end in interval_over_units(float(ratios.mean()), deleted))
     band = noise_band(estimate, np.array([np.expm1(_log_ratios(w)[0].mean()) for w in neighbourhood.white]))
     equal = int((~distinct).sum())

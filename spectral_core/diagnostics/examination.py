@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,8 @@ from spectral_core.diagnostics.neighbours import compare_neighbours
 from spectral_core.diagnostics.norm_separability import norm_separability
 from spectral_core.diagnostics.observable_diameter import observable_diameter
 from spectral_core.diagnostics.participation import participation_ratio, participation_ratio_norms
-from spectral_core.diagnostics.result import Diagnostic, NotGiven, Result, Sample
+from spectral_core.diagnostics.reference import state_exchange
+from spectral_core.diagnostics.result import Assumption, Diagnostic, NotGiven, Result, Sample
 from spectral_core.diagnostics.thin_shell import thin_shell
 from spectral_core.diagnostics.two_nn import two_nn
 from spectral_core.diagnostics.variance_ratio import variance_ratio
@@ -141,11 +142,18 @@ def examine_scalars(
     """Compute the diagnostics that are single numbers; arguments and errors are those of `examine_diagnostics`."""
     codes = _check(matrix, axis, design, labelings)
     geometry = measure_geometry(matrix, design, seed=seed)
-    return (
-        *examine_cloud(geometry.points),
+    exchange = state_exchange(design, codes)
+    of_labels = (
         *_examine_classes(matrix, axis, design, codes, regions=_regions(axis, bands, blanks), seed=seed),
         *_examine_labels(matrix, geometry, design, codes),
     )
+    return *examine_cloud(geometry.points), *(_say_how_permuted(scalar, exchange) for scalar in of_labels)
+
+
+def _say_how_permuted(scalar: Scalar, exchange: Assumption) -> Scalar:
+    """Put the permutation scheme, which all labelings together show, where labels are taken for exchangeable."""
+    stated = tuple(exchange if a.statement == exchange.statement else a for a in scalar.assumptions)
+    return replace(scalar, assumptions=stated)
 
 
 def examine_cloud(points: Points) -> tuple[Scalar, ...]:

@@ -19,7 +19,7 @@ from spectral_core.diagnostics.growth_laws import FEWEST_POINTS, GrowthFit, fit_
 from spectral_core.diagnostics.growth_reading import read_growth, state_growth
 from spectral_core.diagnostics.held_out_curve import Curve, HeldOutCurves, fold_auc_without, separation_of
 from spectral_core.diagnostics.nested_channels import Order, half_steps, halved, independent_columns, powers_of_two
-from spectral_core.diagnostics.plug_in import most_plug_in, plug_in_curves, plug_in_without
+from spectral_core.diagnostics.plug_in import mardia_scores, most_plug_in, permuted_plug_in_curves, plug_in_without
 from spectral_core.diagnostics.result import Assumption, Sample
 from spectral_core.errors import AuditError
 from spectral_core.probe.threads import threads_for
@@ -97,14 +97,31 @@ class Growth:
     def to_frame(self) -> pd.DataFrame:
         """Tabulate one row a curve, path and number of channels.
 
-        Columns: order, region, path, channels, distance (D_B), error (standard error over units), low and high
-        (simultaneous 95 % of permuted labels), affinity, hellinger, bayes_error_low and bayes_error_high.
+        Columns: order, region, path, channels, distance (D_B), bound (whether it is a lower bound), error (standard
+        error over units; of held-out scores, over units to classify only), low and high (simultaneous 95 % of
+        permuted labels), affinity, hellinger, bayes_error_low and bayes_error_high (NaN where a class has tails that
+        no Gaussian has: the distance is then off, and bounds from it do not hold).
         """
         import pandas as pd
 
         return pd.DataFrame([
             {"order": curve.order, "region": curve.region, "path": path, **row}
             for curve in self.curves for path, fit in curve.fits.items() for row in _rows(fit)
+        ])  # fmt: skip
+
+    def laws(self) -> pd.DataFrame:
+        """Tabulate one row a curve, path, law and parameter, the best law first.
+
+        Columns: order, region, path, law, left (share of weighted squares left), parameter, value, low and high (95 %
+        jackknife over units, NaN where the curve does not determine the parameter).
+        """
+        import pandas as pd
+
+        return pd.DataFrame([
+            {"order": curve.order, "region": curve.region, "path": path, "law": law.name, "left": law.left,
+             "parameter": name, "value": value, "low": law.intervals[name][0], "high": law.intervals[name][1]}
+            for curve in self.curves for path, fit in curve.fits.items()
+            for law in fit.laws for name, value in law.parameters.items()
         ])  # fmt: skip
 
 
@@ -181,25 +198,30 @@ def _plug_in(
         channels = "1 channel" if most == 1 else f"{most} channels"
         return {}, dict.fromkeys(paths, f"{channels} at most can be judged, and {FEWEST_POINTS} are needed")
     try:
-        terms, without = _estimated(held_out, order, region, sizes, groups)
+        terms, without, tails = _estimated(held_out, order, region, sizes, groups)
     except AuditError as error:  # copies of spectra, or a channel that varies in one class only
         return {}, dict.fromkeys(paths, f"a class covariance is singular: {error.found}")
-    drawn = zip(paths, [*terms, terms.sum(axis=0)], [*without, without.sum(axis=0)], strict=True)
-    return {path: fit_growth(tuple(sizes), curves, left) for path, curves, left in drawn}, {}
+    drawn = zip(paths, [*terms, terms.sum(axis=0)], [*without, without.sum(axis=0)], (0.0, tails, tails), strict=True)
+    return {path: fit_growth(tuple(sizes), curves, left, tails=far) for path, curves, left, far in drawn}, {}
 
 
 def _estimated(
     held_out: HeldOutCurves, order: Order, region: str, sizes: list[int], groups: Codes
-) -> tuple[Floats, Floats]:
-    """Both terms under all labelings (2 × (1 + P) × J) and with groups left out (2 × G × J); random orders averaged."""
+) -> tuple[Floats, Floats, float]:
+    """Both terms under all labelings (2 × (1 + P) × J) and with groups left out (2 × G × J), and the worst tails.
+
+    Random orders are averaged.
+    """
     codes = held_out.pair.codes
-    terms, without = [], []
+    terms, without, tails = [], [], []
     for which in range(RANDOM_ORDERS if order == "random" else 1):
         columns, dimensions = independent_columns(_ordered(held_out, (region, order, which), sizes[-1]), sizes[-1])
         spanned = [int(dimensions[min(size, dimensions.size) - 1]) for size in sizes]
-        terms.append(plug_in_curves(columns, codes, spanned))
+        terms.append(permuted_plug_in_curves(columns, codes, spanned))
         without.append(plug_in_without(columns, codes[:, 0], spanned, groups))
-    return np.mean(terms, axis=0), np.mean(without, axis=0)
+        tails.append(mardia_scores(columns, codes[:, 0], spanned))
+    scores = np.mean(tails, axis=0)
+    return np.mean(terms, axis=0), np.mean(without, axis=0), float(scores[np.abs(scores).argmax()])
 
 
 def _ordered(held_out: HeldOutCurves, curve: Curve, most: int) -> Floats:
@@ -225,19 +247,23 @@ def _fit_to_dict(fit: GrowthFit) -> dict[str, Any]:
         "channels": list(fit.channels), "distance": fit.values.tolist(), "error": fit.errors.tolist(),
         "low": fit.band.low.tolist(), "high": fit.band.high.tolist(), "p": fit.band.p, "bounds": list(fit.bounds),
         "beta": fit.beta if fit.laws else None, "beta_interval": [fit.beta_low, fit.beta_high] if fit.laws else None,
-        "beta_permuted": [fit.permuted_low, fit.permuted_high] if fit.laws else None,
-        "laws": [{"law": law.name, **law.parameters, "left": law.left} for law in fit.laws],
+        "beta_permuted": [fit.permuted_low, fit.permuted_high] if fit.laws else None, "tails": fit.tails,
+        "laws": [{"law": law.name, **law.parameters, "left": law.left,
+                  "intervals": {name: list(ends) if np.isfinite(ends).all() else None
+                                for name, ends in law.intervals.items()}} for law in fit.laws],
     }  # fmt: skip
 
 
-def _rows(fit: GrowthFit) -> list[dict[str, float]]:
-    rows = []
+def _rows(fit: GrowthFit) -> list[dict[str, float | bool]]:
+    rows: list[dict[str, float | bool]] = []
     for i, channels in enumerate(fit.channels):
         found = Separability(float(fit.values[i]), 0.0)
         low, high = found.bayes_error
+        overlap = {"affinity": found.affinity, "hellinger": found.hellinger, "bayes_error_low": low,
+                   "bayes_error_high": high}  # fmt: skip
         rows.append({
-            "channels": channels, "distance": found.distance, "error": float(fit.errors[i]),
-            "low": float(fit.band.low[i]), "high": float(fit.band.high[i]), "affinity": found.affinity,
-            "hellinger": found.hellinger, "bayes_error_low": low, "bayes_error_high": high,
+            "channels": channels, "distance": found.distance, "bound": fit.bounds[i], "error": float(fit.errors[i]),
+            "low": float(fit.band.low[i]), "high": float(fit.band.high[i]),
+            **(overlap if fit.gaussian else dict.fromkeys(overlap, np.nan)),
         })  # fmt: skip
     return rows

@@ -14,19 +14,27 @@ import numpy as np
 import numpy.typing as npt
 
 from spectral_core.diagnostics.curve_band import CurveBand, band_of, central, jackknife_errors
+from spectral_core.diagnostics.reference import NO_INTERVAL, Interval, interval_over_units
 
 Floats = npt.NDArray[np.float64]
 FEWEST_POINTS = 4
 LEAST_BETA, MOST_BETA = -1.0, 2.0
+MOST_TAILS = 4.0  # standard errors: about one Gaussian study in a hundred lies beyond
 _STEPS = 301
 
 
 @dataclass(frozen=True)
 class FittedLaw:
-    """One law: its parameters by name, and the share of the weighted squares that it leaves unexplained."""
+    """One law: its parameters by name, and the share of the weighted squares that it leaves unexplained.
+
+    `intervals` are 95 % jackknives over units, those of a scale and of a positive height symmetric as a ratio; NaN
+    where the curve, with or without a group of units, does not determine the parameter: the scale of a curve that
+    shows no bend, and the plateau with it, or an exponent at an end of the range searched.
+    """
 
     name: str
     parameters: Mapping[str, float]
+    intervals: Mapping[str, Interval]
     left: float
 
 
@@ -37,9 +45,10 @@ class GrowthFit:
     `channels` and `values` are the curve, `errors` its jackknife standard errors over units, `band` what permuted
     labels give; `bounds` marks the heights that are lower bounds, because these units can show no more. Laws are
     fitted to the `fitted` points before the first bound. `laws` are the three laws, the best first. `beta` is the
-    exponent of b·d^β with its 95 % jackknife interval, beside the central 95 % of the exponents of permuted labels;
-    it is searched between −1 and 2. With fewer than four points before a bound there are no laws, and β is NaN.
-    `permuted_offset` is how far the mean of permuted labels lies from zero, in standard errors, at worst.
+    exponent of b·d^β with its 95 % jackknife interval (of held-out scores over units to classify only), beside the
+    central 95 % of the exponents of permuted labels; it is searched between −1 and 2. With fewer than four points
+    before a bound there are no laws, and β is NaN. `tails` is how far classes are from Gaussian, if heights take
+    them for Gaussian: see `plug_in.mardia_scores`.
     """
 
     channels: tuple[int, ...]
@@ -53,16 +62,26 @@ class GrowthFit:
     beta_high: float
     permuted_low: float
     permuted_high: float
-    permuted_offset: float
+    tails: float
 
     @property
     def fitted(self) -> int:
         """Number of points before the first lower bound."""
         return self.bounds.index(True) if any(self.bounds) else len(self.bounds)
 
+    @property
+    def gaussian(self) -> bool:
+        """Whether classes are near enough to Gaussian for an overlap to follow from the distance."""
+        return abs(self.tails) <= MOST_TAILS
+
 
 def fit_growth(
-    channels: tuple[int, ...], curves: Floats, without: Floats, *, bounds: tuple[bool, ...] = ()
+    channels: tuple[int, ...],
+    curves: Floats,
+    without: Floats,
+    *,
+    bounds: tuple[bool, ...] = (),
+    tails: float = 0.0,
 ) -> GrowthFit:
     """Fit the laws to the observed curve, and the power law also to permuted and jackknifed curves.
 
@@ -74,21 +93,22 @@ def fit_growth(
         curves: (1 + P) × J heights under all labelings, the observed ones first.
         without: G × J observed heights, each without one group of units.
         bounds: Which of the J observed heights are lower bounds; none by default.
+        tails: Standard errors by which classes depart from the Gaussian that heights take them for.
     """
     bounds = bounds or (False,) * len(channels)
     variance = curves[1:].var(axis=0)
     weights = 1.0 / np.where(variance > 0, variance, np.inf)
-    offset = np.abs(curves[1:].mean(axis=0)) * np.sqrt(weights * (curves.shape[0] - 1))
     seen = slice(bounds.index(True) if any(bounds) else len(bounds))
     laws: list[FittedLaw] = []
     exponent = (np.nan,) * 5
     if len(channels[seen]) >= FEWEST_POINTS:
         d = np.array(channels[seen], dtype=np.float64)
-        laws = sorted(_laws(d, curves[0, seen], weights[seen]), key=lambda law: law.left)
         exponent = _exponent(d, curves[:, seen], without[:, seen], weights[seen])
+        observed = np.vstack([curves[:1, seen], without[:, seen]])
+        laws = sorted(_laws(d, observed, weights[seen]), key=lambda law: law.left)
     return GrowthFit(
         channels, curves[0], jackknife_errors(without), band_of(curves), bounds, tuple(laws), *exponent,
-        float(offset.max()),
+        tails,
     )  # fmt: skip
 
 
@@ -143,23 +163,51 @@ def _refined(grid: Floats, left: Floats) -> Floats:
     return np.asarray(np.where(inside, grid[best] + offset * (grid[1] - grid[0]), edge))
 
 
-def _laws(d: Floats, curve: Floats, weights: Floats) -> list[FittedLaw]:
-    total = float((weights * curve**2).sum()) or 1.0
+def _laws(d: Floats, curves: Floats, weights: Floats) -> list[FittedLaw]:
+    """Fit the laws to the first of R curves; the others, each without one group of units, give the intervals."""
+    return [_saturating(d, curves, weights), _logarithmic(d, curves, weights), _power(d, curves, weights)]
+
+
+def _saturating(d: Floats, curves: Floats, weights: Floats) -> FittedLaw:
     scales = np.geomspace(d[0] / 4.0, d[-1] * 4.0, _STEPS)
-    exponents = np.linspace(LEAST_BETA, MOST_BETA, _STEPS)
-    left_s, plateau = _profile(-np.expm1(-d / scales[:, None]), curve[None], weights)
-    left_p, height = _profile(d ** exponents[:, None], curve[None], weights)
-    s, p = int(left_s[0].argmin()), int(left_p[0].argmin())
+    left, top = _profile(-np.expm1(-d / scales[:, None]), curves, weights)
+    best = left.argmin(axis=1)
+    inside = bool(((best > 0) & (best < _STEPS - 1)).all())
+    scale = np.exp(_refined(np.log(scales), left))
+    plateau = np.take_along_axis(top, best[:, None], axis=1)[:, 0] / -np.expm1(-d[-1] / scales[best])
+    return _law("saturating", {"plateau": plateau, "scale": scale}, left[0, best[0]] / _whole(curves, weights),
+                as_ratio=("plateau", "scale"), determined=inside)  # fmt: skip
+
+
+def _logarithmic(d: Floats, curves: Floats, weights: Floats) -> FittedLaw:
     root = np.sqrt(weights)
     design = np.stack([np.ones_like(d), np.log(d)], axis=1)
-    intercept, slope = np.linalg.lstsq(design * root[:, None], curve * root)[0]
-    left_l = float((weights * (curve - intercept - slope * np.log(d)) ** 2).sum())
-    reached = -np.expm1(-d[-1] / scales[s])
-    top = (d ** exponents[p]).max()
-    return [
-        FittedLaw("saturating", {"plateau": float(plateau[0, s] / reached), "scale": float(scales[s])},
-                  float(left_s[0, s]) / total),
-        FittedLaw("logarithmic", {"intercept": float(intercept), "slope": float(slope)}, left_l / total),
-        FittedLaw("power", {"factor": float(height[0, p] / top), "exponent": float(exponents[p])},
-                  float(left_p[0, p]) / total),
-    ]  # fmt: skip
+    found = np.linalg.lstsq(design * root[:, None], (curves * root).T)[0]
+    left = float((weights * (curves[0] - design @ found[:, 0]) ** 2).sum())
+    return _law("logarithmic", {"intercept": found[0], "slope": found[1]}, left / _whole(curves, weights))
+
+
+def _power(d: Floats, curves: Floats, weights: Floats) -> FittedLaw:
+    grid = np.linspace(LEAST_BETA, MOST_BETA, _STEPS)
+    left, top = _profile(d ** grid[:, None], curves, weights)
+    best = left.argmin(axis=1)
+    inside = bool(((best > 0) & (best < _STEPS - 1)).all())
+    factor = np.take_along_axis(top, best[:, None], axis=1)[:, 0] / (d ** grid[best, None]).max(axis=1)
+    return _law("power", {"factor": factor, "exponent": _refined(grid, left)},
+                left[0, best[0]] / _whole(curves, weights), as_ratio=("factor",), determined=inside)  # fmt: skip
+
+
+def _whole(curves: Floats, weights: Floats) -> float:
+    return float((weights * curves[0] ** 2).sum()) or 1.0
+
+
+def _law(
+    name: str, values: Mapping[str, Floats], left: float, *, as_ratio: tuple[str, ...] = (), determined: bool = True
+) -> FittedLaw:
+    """Take the first value of each parameter as its estimate, the others for its interval."""
+    intervals = {}
+    for parameter, found in values.items():
+        ratio = parameter in as_ratio and bool((found > 0).all())
+        intervals[parameter] = NO_INTERVAL if not determined else interval_over_units(
+            float(found[0]), found[1:], scale="log" if ratio else "linear")  # fmt: skip
+    return FittedLaw(name, {parameter: float(found[0]) for parameter, found in values.items()}, intervals, float(left))

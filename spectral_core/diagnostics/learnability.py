@@ -6,20 +6,25 @@ things; this is the second.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtr
 
 from spectral_core.diagnostics.class_pair import FOLDS, ClassPair, pair_classes
 from spectral_core.diagnostics.curve_band import CurveBand, band_of
 from spectral_core.diagnostics.held_out_curve import balanced
 from spectral_core.diagnostics.laws import learnable_accuracy
+from spectral_core.diagnostics.left_out import accuracy_without
 from spectral_core.diagnostics.probit_slope import probit
+from spectral_core.diagnostics.reference import interval_over_units
 from spectral_core.diagnostics.result import Assumption, Sample
 from spectral_core.probe.fitting import probe_of_gram
-from spectral_core.probe.ridge import centred_gram, scaled_gram
+from spectral_core.probe.penalty import choose_penalty
+from spectral_core.probe.ridge import centred_gram, complement_matrix, scaled_gram
 from spectral_core.probe.threads import threads_for
 from spectral_core.regions import Mask
 from spectral_core.splits import Codes, Design
@@ -32,6 +37,7 @@ SELECTIONS = 8
 _FEWEST = 16  # units of both classes
 _STREAM = 1004
 _ALPHA = 0.05
+_WIDEST = 0.1  # accuracy: where an interval is wider, no end is stated
 
 
 @dataclass(frozen=True)
@@ -39,12 +45,15 @@ class LearningLaw:
     """Φ(Δ²/(2√(Δ² + 4q/n))) fitted to a learning curve.
 
     `distance` Δ and the `directions` q among which the probe has to choose; `most` is Φ(Δ/2), what units without
-    number would reach if the law holds; `left` is the root mean square deviation in accuracy.
+    number would reach if the law holds, `most_low` to `most_high` its 95 % jackknife interval over units, learnt
+    from and judged (NaN where there is none); `left` is the root mean square deviation in accuracy.
     """
 
     distance: float
     directions: float
     most: float
+    most_low: float
+    most_high: float
     left: float
 
     def at(self, units: npt.ArrayLike) -> Floats:
@@ -80,7 +89,8 @@ class Learnability:
             "units": list(self.units), "accuracy": self.accuracy.tolist(),
             "point_low": self.band.point_low.tolist(), "point_high": self.band.point_high.tolist(),
             "low": self.band.low.tolist(), "high": self.band.high.tolist(), "p": self.band.p,
-            "law": dict(vars(self.law)), "overlay": self.law.at(self.units).tolist(),
+            "law": {name: value if np.isfinite(value) else None for name, value in vars(self.law).items()},
+            "overlay": self.law.at(self.units).tolist(),
             "assumptions": [dict(vars(a)) for a in self.assumptions],
         }  # fmt: skip
 
@@ -135,9 +145,12 @@ def learnability_of(pair: ClassPair) -> Learnability:
     with threads_for(pair.regions["full"].size):
         gram = centred_gram(pair.regions["full"])
         curves = np.stack([_accuracy(pair, gram, size) for size in sizes], axis=1)
+        band = band_of(curves)
+        groups = pair.jackknife_groups()
+        without = (np.stack([_accuracy_without(pair, gram, size, groups) for size in sizes], axis=1)
+                   if band.p <= _ALPHA else np.empty((0, len(sizes))))  # fmt: skip
     trained = tuple(round(size * (FOLDS - 1) / FOLDS) for size in sizes)
-    band = band_of(curves)
-    law = fit_learning(np.array(trained, dtype=np.float64), curves[0], pair.codes.shape[0])
+    law = fit_learning(np.array(trained, dtype=np.float64), curves[0], pair.codes.shape[0], without=without)
     notes = (*pair.assumptions, Assumption("the law of a known, shared covariance", "assumed",
                                            f"it misses the accuracies by {law.left:.3f}"))  # fmt: skip
     reading = _read(trained, curves[0], band, law)
@@ -150,15 +163,23 @@ def _sizes(pair: ClassPair) -> list[int]:
     return [*(size for size in (_FEWEST * 2**k for k in range(20)) if size < 0.75 * n and size * rarest >= 4 * n), n]
 
 
+def _selections(pair: ClassPair, size: int) -> Iterator[tuple[Codes, Sequence[Codes]]]:
+    """Rows and folds of each selection of one size."""
+    n = pair.codes.shape[0]
+    if size == n:
+        yield np.arange(n), pair.folds
+        return
+    for selection in range(SELECTIONS):
+        drawn = np.random.default_rng([pair.sample.seed, _STREAM, selection]).permutation(n)[:size]
+        rows = np.sort(drawn)
+        yield rows, _folds(pair.unit[rows], drawn, rows)
+
+
 def _accuracy(pair: ClassPair, gram: Floats, size: int) -> Floats:
     """Accuracy under all labelings, averaged over selections of one size."""
-    n = pair.codes.shape[0]
     found = []
-    for selection in range(SELECTIONS if size < n else 1):
-        order = np.random.default_rng([pair.sample.seed, _STREAM, selection]).permutation(n)
-        rows = np.arange(n) if size == n else np.sort(order[:size])
+    for rows, folds in _selections(pair, size):
         codes = pair.codes[rows]
-        folds = pair.folds if size == n else _folds(pair.unit[rows], order[:size], rows)
         unit = np.unique(pair.unit[rows], return_inverse=True)[1]
         probe = probe_of_gram(_recentred(gram[np.ix_(rows, rows)]), unit=unit)
         margins = probe.margins(codes, folds, 2)
@@ -167,6 +188,17 @@ def _accuracy(pair: ClassPair, gram: Floats, size: int) -> Floats:
         accuracy = np.full(codes.shape[1], 0.5)
         accuracy[both] = balanced(credit[:, both], codes[:, both])
         found.append(accuracy)
+    return np.asarray(np.mean(found, axis=0))
+
+
+def _accuracy_without(pair: ClassPair, gram: Floats, size: int, groups: Codes) -> Floats:
+    """Accuracy under the observed labels with each group of units left out, averaged over selections of one size."""
+    found = []
+    for rows, folds in _selections(pair, size):
+        part = _recentred(gram[np.ix_(rows, rows)])
+        complement = complement_matrix(part, choose_penalty(part)[0])
+        found.append(accuracy_without(complement, pair.codes[rows, 0], folds, groups[rows],
+                                      count=int(groups.max()) + 1, unit=pair.unit[rows]))  # fmt: skip
     return np.asarray(np.mean(found, axis=0))
 
 
@@ -185,13 +217,14 @@ def _recentred(gram: Floats) -> Floats:
     return scaled_gram(gram, no_variance=1e-12)
 
 
-def fit_learning(units: Floats, accuracy: Floats, n: int) -> LearningLaw:
+def fit_learning(units: Floats, accuracy: Floats, n: int, *, without: Floats | None = None) -> LearningLaw:
     """Fit Δ and q to accuracies in probit, weighted by the root of the number of units.
 
     Args:
         units: J numbers of training units.
         accuracy: J accuracies.
         n: Units in all; no accuracy counts as closer to 1 than half a unit.
+        without: G × J accuracies, each row without one group of units, for the interval.
 
     Example:
         >>> n = np.array([20.0, 40.0, 80.0, 160.0, 320.0])
@@ -199,31 +232,43 @@ def fit_learning(units: Floats, accuracy: Floats, n: int) -> LearningLaw:
         >>> round(law.distance, 1), round(law.directions / 10)
         (3.0, 5)
     """
-    heights, weights = np.maximum(probit(accuracy, n), 0.0), np.sqrt(units)
-    distance = np.geomspace(0.02, 20.0, 300)[:, None, None]
-    directions = np.geomspace(0.1, 1e6, 300)[:, None]
-    curves = distance**2 / 2.0 / np.sqrt(distance**2 + 4.0 * directions / units)
-    left = (weights * (curves - heights) ** 2).sum(axis=2)
-    best = np.unravel_index(left.argmin(), left.shape)
-    found, among = float(distance[best[0], 0, 0]), float(directions[best[1], 0])
+    left_out = np.empty((0, units.size)) if without is None else without
+    distances, directions = _best(units, np.vstack([accuracy[None], left_out]), n)
+    found, among = float(distances[0]), float(directions[0])
+    ends = ndtr(np.array(interval_over_units(found, distances[1:], scale="log")) / 2.0)
     fitted = learnable_accuracy(units, distance=found, channels=among)
     return LearningLaw(found, among, float(learnable_accuracy(np.inf, distance=found, channels=among)),
-                       float(np.sqrt(((fitted - accuracy) ** 2).mean())))  # fmt: skip
+                       float(ends[0]), float(ends[1]), float(np.sqrt(((fitted - accuracy) ** 2).mean())))  # fmt: skip
+
+
+def _best(units: Floats, accuracies: Floats, n: int) -> tuple[Floats, Floats]:
+    """Δ and q of the nearest law on a grid, for each of R × J accuracies."""
+    heights, weights = np.maximum(probit(accuracies, n), 0.0), np.sqrt(units)
+    distance = np.geomspace(0.02, 20.0, 300)[:, None, None]
+    directions = np.geomspace(0.1, 1e6, 300)[:, None]
+    curves = (distance**2 / 2.0 / np.sqrt(distance**2 + 4.0 * directions / units)).reshape(-1, units.size)
+    left = (weights * curves**2).sum(axis=1) - 2.0 * (heights * weights) @ curves.T
+    best = np.unravel_index(left.argmin(axis=1), (300, 300))
+    return distance[best[0], 0, 0], directions[best[1], 0]
 
 
 def _read(units: tuple[int, ...], accuracy: Floats, band: CurveBand, law: LearningLaw) -> str:
     if band.p > _ALPHA:
         return f"up to {units[-1]:,} training units teach nothing beyond permuted labels (p = {band.p:.2g})"
     said = f"{units[0]:,} training units reach {accuracy[0]:.2f}, {units[-1]:,} reach {accuracy[-1]:.2f}"
-    gain = float(law.at(2 * units[-1])) - float(law.at(units[-1]))
-    if law.distance**2 * units[-1] < 4.0 * law.directions:
-        return f"{said}; by the fitted law twice as many would add {gain:.2f}, and where it ends cannot be told yet"
-    if law.most - float(law.at(units[-1])) < 0.02:
-        return f"{said}; by the fitted law more units would add less than 0.02"
-    return f"{said}; by the fitted law twice as many would add {gain:.2f}, and any number would stop at {law.most:.2f}"
+    reached = float(law.at(units[-1]))
+    gain = float(law.at(2 * units[-1])) - reached
+    ends = f" ({law.most_low:.2f} to {law.most_high:.2f})" if np.isfinite([law.most_low, law.most_high]).all() else ""
+    if not law.most_high - law.most_low <= _WIDEST:  # NaN where there is no interval
+        return f"{said}; by the fitted law twice as many would add {gain:.2f}, and where it ends cannot be told{ends}"
+    if law.most_high - reached < 0.02:
+        return f"{said}; by the fitted law more units would add less than 0.02{ends}"
+    return (f"{said}; by the fitted law twice as many would add {gain:.2f}, and any number would stop at "
+            f"{law.most:.2f}{ends}")  # fmt: skip
 
 
 def _empty(pair: ClassPair, reading: str) -> Learnability:
     nothing = np.empty(0)
     return Learnability(pair.classes, (), nothing, CurveBand(nothing, nothing, nothing, nothing, 1.0),
-                        LearningLaw(0.0, 0.0, 0.5, 0.0), pair.sample, pair.assumptions, reading)  # fmt: skip
+                        LearningLaw(0.0, 0.0, 0.5, np.nan, np.nan, 0.0), pair.sample, pair.assumptions,
+                        reading)  # fmt: skip

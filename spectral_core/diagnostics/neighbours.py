@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spectral_core.diagnostics.geometry import Floats, Points
+from spectral_core.diagnostics.reference import unit_groups
 from spectral_core.diagnostics.white_noise import FEW_DRAWS, squared_distance_draws
 from spectral_core.splits import Codes
 
@@ -52,10 +53,11 @@ def find_neighbours(squared: npt.NDArray[np.floating], unit: Codes | None = None
 
 @dataclass(frozen=True)
 class Neighbourhood:
-    """Neighbours of the points, and of each draw of white noise of as many points and channels."""
+    """Neighbours of the points, without each group of units, and of each draw of white noise of the same size."""
 
     points: Points
     found: Neighbours
+    without: tuple[Neighbours, ...]
     white: tuple[Neighbours, ...]
 
 
@@ -63,5 +65,9 @@ def compare_neighbours(points: Points) -> Neighbourhood:
     """Find the neighbours of the points, and those of white noise, for all diagnostics that ask."""
     mixed = points.codes.size > np.unique(points.unit).size
     found = find_neighbours(points.squared, points.unit if mixed else None)
+    groups = unit_groups(points.unit, points.codes, seed=points.sample.seed)
+    left = [np.flatnonzero(groups != g) for g in range(int(groups.max()) + 1)]
+    without = tuple(find_neighbours(points.squared[np.ix_(rows, rows)], points.unit[rows] if mixed else None)
+                    for rows in left if rows.size > 2)  # fmt: skip
     draws = squared_distance_draws(points.codes.size, points.sample.d, draws=FEW_DRAWS, seed=points.sample.seed)
-    return Neighbourhood(points, found, tuple(find_neighbours(squared) for squared in draws))
+    return Neighbourhood(points, found, without, tuple(find_neighbours(squared) for squared in draws))

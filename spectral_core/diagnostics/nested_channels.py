@@ -140,14 +140,16 @@ def principal_components(x: Floats) -> Floats:
     Returns:
         n × r scores, r ≤ min(n, d) the numerical rank; components below a relative 1e-12 of variance are left out.
     """
-    z = x - x.mean(axis=0)
+    largest = float(np.abs(x).max(initial=0.0)) or 1.0
+    z = x / largest  # its squares neither vanish nor overflow
+    z -= z.mean(axis=0)
     if x.shape[1] <= x.shape[0]:
         values, vectors = np.linalg.eigh(z.T @ z)
         scores = z @ vectors[:, ::-1]
     else:
         values, vectors = np.linalg.eigh(z @ z.T)
         scores = vectors[:, ::-1] * np.sqrt(np.maximum(values[::-1], 0.0))
-    return np.ascontiguousarray(scores[:, values[::-1] > max(values[-1], 0.0) * 1e-12])
+    return np.ascontiguousarray(scores[:, values[::-1] > max(values[-1], 0.0) * 1e-12] * largest)
 
 
 def independent_columns(x: Floats, channels: int) -> tuple[Floats, Codes]:
@@ -163,7 +165,7 @@ def independent_columns(x: Floats, channels: int) -> tuple[Floats, Codes]:
     Returns:
         n × r orthonormal columns without mean, and for 1, …, `channels` columns the dimensions that they span.
     """
-    taken = x[:, :channels]
+    taken = x[:, :channels] / (np.abs(x[:, :channels]).max(initial=0.0) or 1.0)  # squares neither vanish nor overflow
     scale = np.linalg.norm(taken, axis=0)
     z = (taken - taken.mean(axis=0)) / np.where(scale > 0, scale, 1.0)
     kept = np.arange(taken.shape[1])

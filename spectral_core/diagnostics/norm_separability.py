@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from spectral_core.diagnostics.geometry import Floats
 from spectral_core.diagnostics.reference import (
+    EXCHANGEABLE,
     interval_of_share,
     permutation_band,
     state_independence,
@@ -22,7 +23,8 @@ from spectral_core.probe.held_out import label_blocks
 from spectral_core.splits import Codes, Design
 
 Normalise = Callable[[npt.NDArray[np.floating], Floats], npt.NDArray[np.floating]]
-_SMALLEST = 1e-6  # relative spread of norms that single precision can hold
+_SINGLE, _DOUBLE = 1e-6, 1e-12
+"""Relative spread of norms that single and double precision can hold."""
 SIZES: Mapping[str, tuple[Normalise, bool, str]] = {
     "raw": (raw, False, "the norm of a spectrum as it is"),
     "centred": (raw, True, "the distance from the mean spectrum"),
@@ -38,7 +40,8 @@ def norm_separability(
 ) -> list[Diagnostic | NotGiven]:
     """Estimate, per normalisation, the AUC of the size of a spectrum between classes.
 
-    The largest over pairs of classes, 0.5 (tells nothing) to 1 (separates), whichever class is larger. A
+    The largest over pairs of classes, 0.5 (tells nothing) to 1 (separates), whichever class is larger, with an
+    interval that allows for the choice among pairs. A
     difference ε in noise level alone, N(0, I) against N(0, (1 + ε)²I) in d channels, has the AUC F_{d,d}((1 + ε)²) ≈
     Φ(ε√d): it separates with enough channels however small ε, and flexible classifiers do not find it.
 
@@ -54,12 +57,14 @@ def norm_separability(
         AUC of the second class above the first.
     """
     found: list[Diagnostic | NotGiven] = []
+    smallest = _SINGLE if matrix.dtype.itemsize <= 4 else _DOUBLE
+    varying = int((matrix != matrix[0]).any(axis=0).sum())
     for name, (normalise, centre, words) in SIZES.items():
-        sample = Sample(design.n, matrix.shape[1], design.n_units, seed)
+        sample = Sample(design.n, varying, design.n_units, seed)
         sizes, scale = spectrum_sizes(matrix, axis, normalise, centre=centre)
         full_name = f"norm_separability.{name}"
-        if np.ptp(sizes) <= _SMALLEST * scale:
-            because = f"{words} is the same for all spectra to one part in {round(1 / _SMALLEST):,}"
+        if np.ptp(sizes) <= smallest * scale:
+            because = f"{words} is the same for all spectra to one part in {round(1 / smallest):,}"
             found.append(NotGiven(full_name, because, sample))
         else:
             found.append(_judge(full_name, words, sizes, design, labelings, sample))
@@ -102,23 +107,37 @@ def _judge(
     worst = int(np.abs(aucs[:, 0] - 0.5).argmax())
     low_class, high_class = pairs[worst] if aucs[worst, 0] >= 0.5 else pairs[worst][::-1]
     estimate = float(0.5 + np.abs(aucs[worst, 0] - 0.5))
-    groups = unit_groups(design.unit, design.codes, seed=sample.seed)
-    kept = groups[:, None] != np.arange(int(groups.max()) + 1)
-    lower, upper = (kept & (design.codes == c)[:, None] for c in (low_class, high_class))
-    deleted = auc_above(sizes, lower, upper)
-    n_units = min(design.units_per_class[c] for c in pairs[worst])
-    low, high = interval_of_share(estimate, deleted, n_units=n_units)
+    (low, high), groups = _interval(sizes, design, pairs, aucs[:, 0], sample.seed)
     band = permutation_band(0.5 + np.abs(aucs - 0.5).max(axis=0))
     reading = (
         f"Ranked by one number, {words}, {design.classes[high_class]!r} lies above {design.classes[low_class]!r} in "
         f"{estimate:.1%} of pairs (permuted labels {band.low:.1%} to {band.high:.1%}): {_meaning(estimate, band.high)}."
     )
     assumptions = (state_independence(design),
-                   Assumption("permuted labels are exchangeable with the observed", "assumed"),
-                   *state_interval((low, high), deleted.size))  # fmt: skip
+                   Assumption(EXCHANGEABLE, "assumed"), *state_interval((low, high), groups))  # fmt: skip
     parts = {f"{design.classes[b]} above {design.classes[a]}": float(auc)
              for (a, b), auc in zip(pairs, aucs[:, 0], strict=True)}  # fmt: skip
     return Diagnostic(name, estimate, low, high, band, sample, assumptions, reading, parts)
+
+
+def _interval(
+    sizes: Floats, design: Design, pairs: list[tuple[int, int]], aucs: Floats, seed: int
+) -> tuple[tuple[float, float], int]:
+    """Interval of the largest AUC over pairs, and the groups of units behind it.
+
+    The pair is chosen because it is the largest: the interval runs from the largest lower to the largest upper
+    limit of intervals that hold for all pairs together.
+    """
+    groups = unit_groups(design.unit, design.codes, seed=seed)
+    kept = groups[:, None] != np.arange(int(groups.max()) + 1)
+    ends = []
+    for pair, auc in zip(pairs, aucs, strict=True):
+        above = pair if auc >= 0.5 else pair[::-1]
+        deleted = auc_above(sizes, *(kept & (design.codes == c)[:, None] for c in above))
+        fewest = min(design.units_per_class[c] for c in pair)
+        ends.append(interval_of_share(max(auc, 1 - auc), deleted, n_units=fewest, comparisons=len(pairs)))
+    low, high = np.array(ends).max(axis=0)  # NaN if one is
+    return (float(low), float(high)), int(groups.max()) + 1
 
 
 def auc_above(values: Floats, lower: npt.NDArray[np.bool_], upper: npt.NDArray[np.bool_]) -> Floats:

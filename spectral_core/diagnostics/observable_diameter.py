@@ -14,6 +14,7 @@ from spectral_core.splits import Codes
 
 NAME = "observable_diameter"
 KAPPA = 0.05
+_FEWEST = 20  # units of a half, of which 95 % are fewer than all
 _COMPONENTS, _POINTS, _MIXTURES, _STREAM = 5, 5, 3, 54
 
 
@@ -31,8 +32,9 @@ def observable_diameter(points: Points) -> Diagnostic | NotGiven:
         points: Means of units.
 
     Returns:
-        The bound; `low` of its interval holds for the population by the binomial law of the spectra that an
-        interval misses, and is 0 for few units: the bound is then vacuous and says so.
+        The bound. Its interval holds for the population of the chosen function, whatever the distribution (see
+        `partial_diameters`); with fewer than 110 units a half it has no upper end. With fewer than 20 a half, the
+        width of 95 % of the units is that of all of them: the bound is then vacuous and says so.
     """
     sample = points.sample
     half = unit_groups(points.unit, points.codes, seed=sample.seed, most=2)
@@ -49,16 +51,19 @@ def observable_diameter(points: Points) -> Diagnostic | NotGiven:
         names.append(name)
     estimate, low, high = (float(v) / typical for v in np.mean(widths, axis=0))
     band = noise_band(estimate, _white(sizes, sample.d, sample.seed))
-    vacuous = low <= 0.0
+    vacuous = bool(sizes.min() < _FEWEST)
     assumptions = (*points.assumptions,
                    Assumption("the bound is not vacuous", "violated" if vacuous else "checked",
                               f"{int(sizes.min())} units in the smaller half"),
                    Assumption("the function is measured on other units than it was chosen on", "checked",
-                              " and ".join(dict.fromkeys(names))))  # fmt: skip
+                              " and ".join(dict.fromkeys(names))),
+                   Assumption("enough units for an upper end of the interval",
+                              "violated" if np.isnan(high) else "checked",
+                              f"{int(sizes.min())} units in the smaller half, and 110 are needed"))  # fmt: skip
     reading = (
         f"One reading of the spectra ({' or '.join(dict.fromkeys(names))}) spreads 95% of them over "
-        f"{figure(estimate)} of the typical distance between two (white noise {figure(band.low)} to "
-        f"{figure(band.high)}): {_meaning(estimate, vacuous, band.high)}."
+        f"{figure(estimate)} of the typical distance between two (at least {figure(low)} in the population; white "
+        f"noise {figure(band.low)} to {figure(band.high)}): {_meaning(estimate, vacuous, band.high)}."
     )
     return Diagnostic(NAME, estimate, low, high, band, sample, assumptions, reading, {"kappa": KAPPA})
 
@@ -107,20 +112,26 @@ def lipschitz_functions(points: Points, rows: Codes) -> dict[str, Floats]:
 
 
 def partial_diameters(values: Floats) -> tuple[float, float, float]:
-    """Compute the width of the shortest interval with 95 % of m values, and of those that limit it.
+    """Compute the width of the shortest interval with 95 % of m values, and limits of that of the population.
 
-    An interval with 95 % of the population holds at least the 2.5 % quantile of a binomial number of m values
-    with probability 97.5 %: the shortest with so many is a lower limit. The 97.5 % quantile gives the upper end.
+    Lower: an interval with 95 % of the population holds at least the 2.5 % quantile of a binomial number of m values
+    with probability 97.5 %; the shortest with so many is no wider. Upper: between order statistics that leave out r
+    values lies a Beta(m + 1 − r, r) share of the population (Wilks, Annals of Mathematical Statistics 12:91, 1941);
+    the largest r, split between both ends, that reaches 95 % with probability 97.5 %. NaN for m < 110: not even the
+    range does.
 
     Example:
-        >>> [round(w, 2) for w in partial_diameters(np.arange(100) / 100)]  # 95, 90 and 99 values
-        [0.94, 0.89, 0.98]
+        >>> [round(w, 3) for w in partial_diameters(np.arange(200) / 200)]  # 190 values, 184, and all but 2 × 1
+        [0.945, 0.915, 0.985]
     """
-    from scipy.stats import binom
+    from scipy.stats import beta, binom
 
     m, ranked = values.size, np.sort(values)
-    fewest, most = (int(q) for q in binom.ppf([0.025, 0.975], m, 1 - KAPPA))
-    middle, low, high = (_shortest(ranked, count) for count in (ceil((1 - KAPPA) * m - 1e-9), fewest, most))
+    middle, low = (_shortest(ranked, count) for count in (ceil((1 - KAPPA) * m - 1e-9),
+                                                          int(binom.ppf(0.025, m, 1 - KAPPA))))  # fmt: skip
+    ends = np.arange(1, m // 2)  # the order statistics counted from either end
+    enough = ends[beta.cdf(1 - KAPPA, m + 1 - 2 * ends, 2 * ends) <= 0.025]
+    high = float(ranked[-enough[-1]] - ranked[enough[-1] - 1]) if enough.size else float("nan")
     return middle, low, high
 
 
@@ -142,7 +153,7 @@ def _white(sizes: Codes, d: int, seed: int) -> Floats:
 
 def _meaning(estimate: float, vacuous: bool, white: float) -> str:
     if vacuous:
-        return "with so few units the bound is vacuous, for its lower limit is 0"
+        return "with so few units the bound is vacuous, for 95% of them are all of them"
     if estimate <= white:
         return "no more than white noise, so that no simple reading finds structure"
     return "the spectra hold structure that a single reading shows"

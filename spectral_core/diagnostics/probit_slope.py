@@ -11,15 +11,17 @@ from scipy.special import ndtri
 from spectral_core.diagnostics.curve_band import central, jackknife_errors
 
 Floats = npt.NDArray[np.float64]
+SPREAD = "units to classify only"
 
 
 @dataclass(frozen=True)
 class ProbitSlope:
     """Slope of Φ⁻¹(accuracy) per root of a channel.
 
-    `low` to `high` is its 95 % jackknife interval over units, `permuted_low` to `permuted_high` the central 95 %
-    of permuted labels. `shift` is κ of the line Φ(κ√d/2) through the origin: diffuse mean shifts of that size, in
-    standard deviations of a channel, would classify as well.
+    `low` to `high` is its jackknife spread over units to classify only: models are not learnt anew, so another draw
+    of units to learn from may well give a slope outside. `permuted_low` to `permuted_high` are the central 95 % of
+    permuted labels, for which models are learnt anew. `shift` is κ of the line Φ(κ√d/2) through the origin: diffuse
+    mean shifts of that size, in standard deviations of a channel, would classify as well.
     """
 
     value: float
@@ -43,7 +45,7 @@ def fit_slope(channels: tuple[int, ...], accuracy: Floats, without: Floats, *, u
     Args:
         channels: J numbers of channels, two or more.
         accuracy: (1 + P) × J accuracies, those under the observed labels first.
-        without: G × J observed accuracies, each without one group of units.
+        without: G × J observed accuracies, each without one group of units to classify.
         units: Units that accuracies are averages of.
     """
     from scipy.stats import t

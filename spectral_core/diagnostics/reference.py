@@ -20,9 +20,9 @@ from spectral_core.splits import Codes, Design
 Floats = npt.NDArray[np.float64]
 Interval = tuple[float, float]
 NO_INTERVAL: Interval = (float("nan"), float("nan"))
+EXCHANGEABLE = "permuted labels are exchangeable with the observed"
 _GROUPS = 20
 _STREAM = 41
-_Z = 1.959963984540054  # 97.5 % point of the normal distribution
 
 
 def permutation_band(values: Floats) -> Band:
@@ -100,19 +100,31 @@ def interval_over_units(estimate: float, deleted: Floats, *, scale: Literal["lin
     return estimate - error, estimate + error
 
 
-def interval_of_share(share: float, deleted: Floats, *, n_units: int) -> Interval:
+def interval_of_share(share: float, deleted: Floats, *, n_units: int, comparisons: int = 1) -> Interval:
     """Give Wilson's score interval of an AUC or another share, with the effective number of units.
 
     The jackknife variance v stands for share·(1 − share)/m, which gives m; where nothing varies (a share of 0
-    or 1), m is `n_units`, those of the smaller class: "no overlap seen" is not "no overlap possible" (for the
-    AUC: Newcombe, Statistics in Medicine 25:559, 2006).
+    or 1), m is `n_units`: "no overlap seen" is not "no overlap possible" (for the AUC: Newcombe, Statistics in
+    Medicine 25:559, 2006). Student's t takes the place of the normal point.
+
+    Args:
+        share: From all units.
+        deleted: G shares, each without one group of units.
+        n_units: Units of the smaller class; t has one degree of freedom fewer, and G − 1 at most.
+        comparisons: Number of intervals that are to hold together (Bonferroni).
+
+    Returns:
+        Low and high; NaN with fewer than 3 groups or where a share failed without a group.
     """
     if deleted.size < 3 or not np.isfinite(deleted).all():
         return NO_INTERVAL
+    from scipy.stats import t
+
+    z = float(t.ppf(1 - 0.025 / comparisons, max(min(n_units, deleted.size) - 1, 1)))
     variance, spread = jackknife_error(deleted) ** 2, share * (1 - share)
     m = spread / variance if variance > 0 and spread > 0 else float(n_units)
-    centre = (share + _Z**2 / (2 * m)) / (1 + _Z**2 / m)
-    reach = _Z / (1 + _Z**2 / m) * float(np.sqrt(spread / m + _Z**2 / (4 * m**2)))
+    centre = (share + z**2 / (2 * m)) / (1 + z**2 / m)
+    reach = z / (1 + z**2 / m) * float(np.sqrt(spread / m + z**2 / (4 * m**2)))
     return max(min(centre - reach, share), 0.0), min(max(centre + reach, share), 1.0)
 
 
@@ -129,3 +141,22 @@ def state_interval(interval: Interval, groups: int) -> tuple[Assumption, ...]:
         note = f"{groups} groups of units; without one of them the figure cannot be computed"
         return (Assumption("enough units for an interval", "violated", note),)
     return ()
+
+
+def state_exchange(design: Design, labelings: Codes) -> Assumption:
+    """Say among which spectra the labels were permuted, as the labelings themselves show.
+
+    Args:
+        design: Classes and batches of n spectra.
+        labelings: n × (1 + P) class codes of the same spectra, the observed ones first.
+    """
+    if not design.batch_declared:
+        return Assumption(EXCHANGEABLE, "assumed", "no batch was declared: permuted among all units")
+    batches = design.batch[:, None] == np.arange(len(design.batches))
+    kept = all(
+        (counts == counts[:, :1]).all()
+        for c in range(len(design.classes))
+        for counts in [batches.T.astype(np.float64) @ (labelings == c)]
+    )
+    note = "permuted inside batches" if kept else "permuted across batches: a batch effect looks like a class"
+    return Assumption(EXCHANGEABLE, "assumed", note)

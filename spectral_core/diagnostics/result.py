@@ -38,7 +38,7 @@ class Assumption:
 
 @dataclass(frozen=True)
 class Sample:
-    """What was measured: n spectra of n_units independent units, d channels, and the seed of every draw."""
+    """What was measured: n spectra of n_units independent units, d channels that vary, and the seed of every draw."""
 
     n: int
     d: int
@@ -67,7 +67,7 @@ class Band:
 class Diagnostic:
     """One descriptive number about spectra; it explains a verdict and never decides it.
 
-    `low` and `high` are the 95 % interval over units (both NaN where none can be given, and an assumption says
+    `low` and `high` are the 95 % interval over units (NaN for an end that cannot be given, and an assumption says
     why; `to_dict` then gives None); `reading` is one sentence that says what the number means here; `parts`
     holds figures it was made of by name. A number that cannot be given at all is a `NotGiven`.
 
@@ -93,7 +93,12 @@ class Diagnostic:
                              "Give the reason as a NotGiven.")  # fmt: skip
 
     def __str__(self) -> str:
-        interval = "no interval" if math.isnan(self.low) else f"{figure(self.low)} to {figure(self.high)}"
+        ends = (
+            f"{figure(self.low)} to {figure(self.high)}"
+            if not math.isnan(self.high)
+            else f"at least {figure(self.low)}"
+        )
+        interval = "no interval" if math.isnan(self.low) else ends
         return f"{self.name} {figure(self.estimate)} ({interval}); {self.band}"
 
     def to_dict(self) -> dict[str, Any]:

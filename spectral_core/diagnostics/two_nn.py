@@ -6,7 +6,7 @@ import numpy as np
 
 from spectral_core.diagnostics.geometry import Floats
 from spectral_core.diagnostics.neighbours import Neighbourhood, Neighbours
-from spectral_core.diagnostics.reference import interval_over_units, noise_band, state_interval, unit_groups
+from spectral_core.diagnostics.reference import interval_over_units, noise_band, state_interval
 from spectral_core.diagnostics.result import Assumption, Diagnostic, NotGiven, figure
 from spectral_core.regions import Mask
 
@@ -28,7 +28,7 @@ def two_nn(neighbourhood: Neighbourhood) -> Diagnostic | NotGiven:
         neighbourhood: Neighbours of units, as `compare_neighbours` finds them.
 
     Returns:
-        The dimension; its interval describes other units with the same distances. `parts`: the maximum-
+        The dimension; its interval describes other units, which have other neighbours. `parts`: the maximum-
         likelihood estimate, (m − 1)/Σ ln μ.
     """
     points, found = neighbourhood.points, neighbourhood.found
@@ -40,8 +40,8 @@ def two_nn(neighbourhood: Neighbourhood) -> Diagnostic | NotGiven:
     estimate = fit_dimension(logs)
     if not np.isfinite(estimate):
         return NotGiven(NAME, "the two nearest neighbours of nearly every unit are equally far", sample)
-    groups = unit_groups(points.unit[distinct], points.codes[distinct], seed=sample.seed)
-    deleted = np.array([fit_dimension(logs[groups != g]) for g in range(int(groups.max()) + 1)])
+    left = [log_ratios(w)[0] for w in neighbourhood.without]
+    deleted = np.array([fit_dimension(ratios) if ratios.size >= 2 else np.nan for ratios in left])
     low, high = interval_over_units(estimate, deleted, scale="log")
     band = noise_band(estimate, np.array([fit_dimension(log_ratios(w)[0]) for w in neighbourhood.white]))
     equal = int((~distinct).sum())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from spectral_core.diagnostics.geometry import Floats
 from spectral_core.diagnostics.reference import (
+    EXCHANGEABLE,
     interval_over_units,
     permutation_band,
     state_independence,
@@ -45,7 +46,10 @@ def variance_ratio(
 
     For several classes the mean over their pairs. Equal classes do not give 0, but what the band shows: about
     √(2/π)·√(2/ν_a + 2/ν_b) for Gaussian channels with ν degrees of freedom a class. Off the bands a difference
-    speaks of the instrument or the background, not of the declared chemistry.
+    speaks of the instrument or the background, not of the declared chemistry. Labels are shuffled over what is left
+    when the mean spectrum of each observed class is taken off, in a class of m units times √(m/(m − 1)): shuffled
+    classes of spectra with different means would scatter by that difference, and alike. Of classes under about ten
+    units the band is then some 3 % too low.
 
     Args:
         matrix: n × d spectra.
@@ -66,38 +70,41 @@ def variance_ratio(
     groups = unit_groups(design.unit, design.codes, seed=seed)
     kept = groups[:, None] != np.arange(int(groups.max()) + 1)
     with threads_for(matrix.size):
-        found = _sum_ratios(matrix, [labelings == c for c in present], regions)
-        without = _sum_ratios(matrix, [kept & (labelings[:, :1] == c) for c in present], regions)
-    return [_judge(name, found, without, design, sample[name], len(present)) for name in regions]
+        observed = [np.c_[labelings[:, 0] == c, kept & (labelings[:, :1] == c)] for c in present]
+        found = _sum_ratios(matrix, observed, regions, design.codes, np.ones(len(design.classes)))
+        m = np.maximum(design.units_per_class, 2)
+        shuffled = [labelings[:, 1:] == c for c in present]
+        permuted = _sum_ratios(matrix, shuffled, regions, design.codes, np.sqrt(m / (m - 1)))
+    return [_judge(name, found, permuted, design, sample[name], len(present)) for name in regions]
 
 
 def _judge(
-    name: str, found: _Ratios, without: _Ratios, design: Design, sample: Sample, n_classes: int
+    name: str, found: _Ratios, permuted: _Ratios, design: Design, sample: Sample, n_classes: int
 ) -> Diagnostic | NotGiven:
     full_name, channels = f"variance_ratio.{name}", found.channels[name]
     if channels == 0:
         return NotGiven(full_name, f"{_place(name).lower()} no channel varies", sample)
-    values = found.absolute[name] / channels
-    values = np.r_[values[0], values[1:][np.isfinite(values[1:])]]
-    deleted = without.absolute[name] / max(without.channels[name], 1)
-    low, high = interval_over_units(float(values[0]), deleted)
-    band = permutation_band(values)
+    sample = replace(sample, d=channels)
+    observed, deleted = float(found.absolute[name][0]) / channels, found.absolute[name][1:] / channels
+    shuffled = permuted.absolute[name] / channels
+    low, high = interval_over_units(observed, deleted)
+    band = permutation_band(np.r_[observed, shuffled[np.isfinite(shuffled)]])
     parts = {"channels": float(channels)}
     if n_classes == 2:
         parts["mean_log_ratio"] = float(found.signed[name][0]) / channels
     floored = found.floored[name]
     assumptions = (state_independence(design),
-                   Assumption("permuted labels are exchangeable with the observed", "assumed"),
+                   Assumption(EXCHANGEABLE, "assumed"),
                    Assumption("every channel varies in every class", "violated" if floored else "checked",
                               f"{floored:,} of {channels:,} do not; their ratio is cut at {_FLOOR:g}"),
                    *state_interval((low, high), deleted.size))  # fmt: skip
-    verdict = ("no more than among shuffled labels" if values[0] <= band.high else
+    verdict = ("no more than among shuffled labels" if observed <= band.high else
                "more than shuffled labels give: the classes differ in noise, background or heterogeneity")  # fmt: skip
     reading = (
-        f"{_place(name)} the variances of two classes differ by a factor of {figure(np.exp(values[0]))} in a typical "
+        f"{_place(name)} the variances of two classes differ by a factor of {figure(np.exp(observed))} in a typical "
         f"channel (permuted labels {figure(np.exp(band.low))} to {figure(np.exp(band.high))}), {verdict}."
     )
-    return Diagnostic(full_name, float(values[0]), max(low, 0.0), high, band, sample, assumptions, reading, parts)
+    return Diagnostic(full_name, observed, max(low, 0.0), high, band, sample, assumptions, reading, parts)
 
 
 def _place(region: str) -> str:
@@ -106,17 +113,24 @@ def _place(region: str) -> str:
 
 
 def _sum_ratios(
-    matrix: npt.NDArray[np.floating], selected: list[npt.NDArray[np.bool_]], regions: Mapping[str, Mask]
+    matrix: npt.NDArray[np.floating],
+    selected: list[npt.NDArray[np.bool_]],
+    regions: Mapping[str, Mask],
+    codes: Codes,
+    scale: Floats,
 ) -> _Ratios:
-    """Sum |ln(v_a/v_b)| and ln(v_b/v_a) over channels, averaged over pairs of classes (n × P selections)."""
+    """Sum |ln(v_a/v_b)| and ln(v_b/v_a) over channels, averaged over pairs of classes (n × P selections).
+
+    The mean spectrum of each class of `codes` is taken off, and the remainder multiplied by the class's `scale`.
+    """
     p = selected[0].shape[1]
     absolute, signed = ({name: np.zeros(p) for name in regions} for _ in range(2))
     channels, floored = (dict.fromkeys(regions, 0) for _ in range(2))
     pairs = list(combinations(range(len(selected)), 2))
-    for columns, z, total in _channel_blocks(matrix):
-        inside = {name: mask[columns].astype(np.float64) for name, mask in regions.items()}
+    for columns, z in _channel_blocks(matrix, codes, scale):
+        squares, inside = z**2, {name: mask[columns].astype(np.float64) for name, mask in regions.items()}
         for block in label_blocks(matrix.shape[0], p, 1):
-            logs = [_log_variance(z, chosen[:, block].astype(np.float64), total) for chosen in selected]
+            logs = [_log_variance(z, chosen[:, block].astype(np.float64), squares) for chosen in selected]
             for a, b in pairs:
                 ratio = logs[b] - logs[a]
                 for name, weight in inside.items():
@@ -130,8 +144,13 @@ def _sum_ratios(
     return _Ratios(absolute, signed, channels, floored)
 
 
-def _channel_blocks(matrix: npt.NDArray[np.floating]) -> Iterator[tuple[Codes, Floats, Floats]]:
-    """Varying channels, a block at a time: their places, n × b centred values over their standard deviation."""
+def _channel_blocks(matrix: npt.NDArray[np.floating], codes: Codes, scale: Floats) -> Iterator[tuple[Codes, Floats]]:
+    """Varying channels, a block at a time: their places, and n × b values about the class means, scaled.
+
+    The unit is the standard deviation of the channel over all spectra.
+    """
+    inside = (codes[:, None] == np.arange(scale.size)).astype(np.float64)
+    share = inside / np.maximum(inside.sum(axis=0), 1)
     for start in range(0, matrix.shape[1], _CHANNELS):
         z = matrix[:, start : start + _CHANNELS].astype(np.float64)
         largest = np.abs(z).max(axis=0, initial=0.0)
@@ -140,7 +159,8 @@ def _channel_blocks(matrix: npt.NDArray[np.floating]) -> Iterator[tuple[Codes, F
         varies = deviation > _CONSTANT * largest
         if varies.any():
             z = z[:, varies] / deviation[varies]
-            yield start + np.flatnonzero(varies), z, z**2
+            z -= inside @ (share.T @ z)
+            yield start + np.flatnonzero(varies), z * scale[codes][:, None]
 
 
 def _log_variance(z: Floats, y: Floats, squares: Floats) -> Floats:

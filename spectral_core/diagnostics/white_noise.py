@@ -49,6 +49,21 @@ def squared_distance_draws(rows: int, d: int, *, draws: int, seed: int) -> Itera
 
     In single precision: white noise has no distances so small that they cancel.
     """
+    for factor in spectra_draws(rows, d, draws=draws, seed=seed):
+        gram = factor @ factor.T
+        own = np.diagonal(gram).copy()
+        gram *= -2
+        gram += own
+        gram += own[:, None]
+        yield np.maximum(gram, 0, out=gram)
+
+
+def spectra_draws(rows: int, d: int, *, draws: int, seed: int) -> Iterator[Singles]:
+    """Draw white noise with unit variance a channel, in coordinates of its own where it has fewer rows than channels.
+
+    Returns:
+        For each draw, rows × min(rows, d) numbers with the Gram matrix of rows × d white noise.
+    """
     rng = np.random.default_rng([seed, _DISTANCES])
     for _ in range(draws):
         if d <= rows:
@@ -57,12 +72,7 @@ def squared_distance_draws(rows: int, d: int, *, draws: int, seed: int) -> Itera
             factor = np.zeros((rows, rows), dtype=np.float32)
             factor[np.tril_indices(rows, -1)] = rng.standard_normal(rows * (rows - 1) // 2, dtype=np.float32)
             factor[np.diag_indices(rows)] = np.sqrt(rng.chisquare(d - np.arange(rows)))
-        gram = factor @ factor.T
-        own = np.diagonal(gram).copy()
-        gram *= -2
-        gram += own
-        gram += own[:, None]
-        yield np.maximum(gram, 0, out=gram)
+        yield factor
 
 
 def squared_radii(rows: int, d: int, *, draws: int, seed: int) -> Floats:

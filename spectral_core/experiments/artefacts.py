@@ -23,6 +23,12 @@ ARTEFACTS: Mapping[str, tuple[str, Mapping[str, float], str, float]] = {
     "mean shift": ("diffuse", {"negligible": 0.001, "small": 0.002, "large": 0.01}, "of the floor, ±", 1.0),
 }
 SIZES = ("negligible", "small", "large")
+CEILING = (
+    "Saturation is a ceiling of the detector: for the first class the median of the highest intensities, which clips "
+    "half of its spectra as well, for the second lower by the share named. Nothing is added after it, so a clipped "
+    "spectrum ends exactly at its ceiling, and however close the two lie they can be told apart."
+)
+"""What the simulator does however small the saturation; experiments that plant it say so."""
 
 
 def recipe_of(difference: str, size: str, **settings: Any) -> Recipe:
@@ -35,6 +41,19 @@ def recipe_of(difference: str, size: str, **settings: Any) -> Recipe:
     argument, values, _, _ = ARTEFACTS[difference]
     planted: dict[str, Any] = {argument: values[size]}
     return replace(recipe, **planted)
+
+
+def where_judged(difference: str) -> str:
+    """Name the part of the spectrum where an artefact acts and no declared chemistry is.
+
+    Clipping acts on the tallest peak, which is the declared one: it is judged on the full spectrum. All others act
+    off-band too.
+
+    Example:
+        >>> where_judged("saturation"), where_judged("gain")
+        ('full', 'off-band')
+    """
+    return "full" if difference == "saturation" else "off-band"
 
 
 def described(difference: str, size: str) -> str:

@@ -81,8 +81,10 @@ def judge_statements(conducted: Sequence[Conducted]) -> list[dict[str, Any]]:
     judged: list[dict[str, Any]] = []
     for statement in STATEMENTS:
         outcome = weigh([f for f in told if f.statement == statement.code])
-        told_of = {"code": statement.code, "text": statement.text, "verdict": outcome.word, "counted": str(outcome)}
-        judged.append({**told_of, "when": list(outcome.under), "not_when": list(outcome.not_under)})
+        judged.append({
+            "code": statement.code, "text": statement.text, "verdict": outcome.word, "when": list(outcome.under),
+            "not_when": list(outcome.not_under), "undecided_when": list(outcome.undecided),
+        })  # fmt: skip
     return judged
 
 

@@ -20,13 +20,16 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PURPLE, GREY = (
 COLOURS: Mapping[str, str] = {
     # parts of the axis
     "full": BLACK, "bands": BLUE, "off-band": ORANGE, "blank": RED, "residual": GREEN,
+    "norm of the blank": YELLOW,
     # models
-    "ridge": BLACK, "norm alone": RED, "SVM (RBF)": PURPLE,
+    "ridge": BLACK, "norm alone": RED, "SVM (RBF)": PURPLE, "naive Bayes": GREEN, "mean difference": BLUE,
     # order of work, folds, sampling
     "crop first": BLUE, "preprocess first": ORANGE, "unit folds": BLACK, "random folds": SKY,
     "binning": BLUE, "decimation": ORANGE, "fixed for a spectrum": BLUE, "fixed for a channel": ORANGE,
+    # orders of preprocessing
+    "baseline first": BLUE, "normalise first": ORANGE, "derivative first": GREEN,
     # where accuracy comes from
-    "chemistry": BLUE, "artefact": ORANGE, "other noise": RED, "own noise": GREY,
+    "chemistry": BLUE, "artefact": ORANGE, "other noise": PURPLE, "own noise": GREY,
     # verdicts
     "supported": BLUE, "unexplained": SKY, "artefact verdict": RED, "inconclusive": GREY, "no_signal": "#d0d0d0",
     # what theory and chance say

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spectral_core.experiments.cells import Cell, Numbers
-from spectral_core.experiments.results import Results
+from spectral_core.experiments.results import Answer, Results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 class Finding:
     """What one part of an experiment says about one statement.
 
-    `holds` was decided from the numbers by the rule that `rule` states; `when` names the condition that was
-    examined, as it reads after "holds when"; `evidence` is a sentence with the numbers in it.
+    `answer` was decided from the numbers by the rule that `rule` states: whether the statement holds, or that these
+    seeds, sizes and spectra cannot tell. `when` names the condition that was examined, as it reads after "holds
+    when"; `evidence` is a sentence with the numbers in it.
     """
 
     statement: str
-    holds: bool
+    answer: Answer
     when: str
     evidence: str
 

@@ -1,4 +1,4 @@
-"""Models from the simplest to the most complex, in the order in which the ladder climbs them."""
+"""Models from the simplest to the most complex, in the order in which the ladder climbs them, and a reference."""
 
 from __future__ import annotations
 
@@ -74,6 +74,11 @@ LADDER: Mapping[str, Callable[[int], Any]] = {
     "perceptron": _perceptron,
 }
 """Name to a maker of the unfitted classifier, given a seed."""
+NORM = "norm alone"
+"""One number made by hand for noise that differs: a line to compare with, no rung."""
+RUNGS = tuple(name for name in LADDER if name != NORM)
+LINEAR = ("ridge", "LDA", "PLS-DA")
+NONLINEAR = tuple(name for name in RUNGS if name not in LINEAR)
 
 
 def fit_quietly(model: Any, x: Floats, y: npt.NDArray[Any]) -> Any:

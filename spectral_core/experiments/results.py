@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from spectral_core.experiments.cells import Parameter, Row
+
+Answer = Literal["yes", "no", "undecided"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,31 @@ class Estimate:
     def below(self, level: float) -> bool:
         """Whether the mean is below a level by more than two and a half standard errors."""
         return self.seeds > 1 and self.mean + 2.5 * self.error < level
+
+    def against(self, level: float) -> Answer:
+        """Say whether the mean is above a level: clearly so, clearly not, or undecided by these seeds.
+
+        Example:
+            >>> [Estimate(mean, 0.02, 10).against(0.6) for mean in (0.7, 0.5, 0.62)]
+            ['yes', 'no', 'undecided']
+        """
+        return "yes" if self.above(level) else "no" if self.below(level) else "undecided"
+
+    def less(self, other: Estimate) -> Estimate:
+        """Subtract an estimate from other seeds or other draws; of one from the same draws the error is too large."""
+        return Estimate(self.mean - other.mean, math.hypot(self.error, other.error), min(self.seeds, other.seeds))
+
+    def of_spectra(self, spectra: float) -> Estimate:
+        """Widen the error to the binomial one of so many spectra: seeds that split them again do not show it.
+
+        The share of right answers is taken as (mean · n + 1)/(n + 2), so that all right is not without error.
+
+        Example:
+            >>> print(Estimate(1.0, 0.0, 20).of_spectra(60))
+            1.000 ± 0.016
+        """
+        share = (self.mean * spectra + 1) / (spectra + 2)
+        return Estimate(self.mean, max(self.error, math.sqrt(share * (1 - share) / spectra)), self.seeds)
 
     def agrees(self, level: float, *, tolerance: float = 0.0) -> bool:
         """Whether a level is within three standard errors, plus a tolerance, of the mean."""
@@ -86,6 +114,34 @@ class Results:
     def seconds(self) -> float:
         """Processor seconds of all cells."""
         return sum(r.seconds for r in self.rows)
+
+
+def every(*answers: Answer) -> Answer:
+    """Join answers that must all be yes.
+
+    Example:
+        >>> every("yes", "yes"), every("yes", "undecided"), every("undecided", "no")
+        ('yes', 'undecided', 'no')
+    """
+    return "no" if "no" in answers else "undecided" if "undecided" in answers else "yes"
+
+
+def by_answer(judged: Iterable[tuple[Answer, str]]) -> dict[Answer, str]:
+    """Join what was judged alike, so that one answer is given once.
+
+    Example:
+        >>> by_answer([("yes", "5 %"), ("no", "1 %"), ("yes", "10 %")])
+        {'yes': '5 %; 10 %', 'no': '1 %'}
+    """
+    joined: dict[Answer, list[str]] = {}
+    for answer, text in judged:
+        joined.setdefault(answer, []).append(text)
+    return {answer: "; ".join(texts) for answer, texts in joined.items()}
+
+
+def said(holds: bool) -> Answer:
+    """Turn a comparison that has no error into an answer."""
+    return "yes" if holds else "no"
 
 
 def average(values: Iterable[float]) -> Estimate:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from spectral_core.experiments.cells import Parameter
+from spectral_core.experiments.results import Results
 from spectral_core.probe import fit_probe
 from spectral_core.splits import make_design, random_folds, unit_folds
 
@@ -51,3 +54,30 @@ def cross_validated(
         train = np.setdiff1d(np.arange(design.n), fold)
         told[fold] = model.fit(x[train], design.codes[train]).predict(x[fold])
     return balanced_accuracy(design.codes, told)
+
+
+def by_seed(results: Results, number: str, **wanted: Parameter) -> dict[int, float]:
+    """Give a number of the rows with these parameters under their seeds."""
+    return {row.seed: row.numbers[number] for row in results.where(**wanted).rows if number in row.numbers}
+
+
+def best_apart(scores: Mapping[str, Mapping[int, float]]) -> dict[int, float]:
+    """Score the best of several at each seed, chosen by its mean over the other half of the seeds.
+
+    The best on the same seeds would owe part of its lead to their luck. Halves are every second seed; of a single
+    seed, where nothing is left to choose by, that seed itself.
+
+    Args:
+        scores: Name to its score at every seed; all have the same seeds.
+
+    Example:
+        >>> best_apart({"a": {0: 0.9, 1: 0.5}, "b": {0: 0.6, 1: 0.8}})
+        {0: 0.6, 1: 0.5}
+    """
+    seeds = sorted(next(iter(scores.values())))
+    told = {}
+    for i, seed in enumerate(seeds):
+        others = seeds[(i + 1) % 2 :: 2] or seeds
+        best = max(scores, key=lambda name: np.mean([scores[name][s] for s in others]))
+        told[seed] = scores[best][seed]
+    return told

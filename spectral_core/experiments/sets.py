@@ -20,6 +20,15 @@ COFFEE, PUREES, INSTANT, MILK, RAMAN, JUICES = (
 )  # fmt: skip
 _FOLDERS = {PUREES: "quadram_purees_ftir", INSTANT: "quadram_coffee_drift", MILK: "nirpy_milk",
             RAMAN: "ramanchada2_multiinstr", JUICES: "eem_applejuice"}  # fmt: skip
+SPECTRA = (COFFEE, PUREES, INSTANT, MILK, RAMAN)
+PAIRS: dict[str, tuple[tuple[str, str], ...]] = {
+    COFFEE: (("Brasil", "Ethiopia"), ("Brasil", "Vietnam"), ("Ethiopia", "Vietnam")),
+    PUREES: (("Strawberry", "Not Strawberry"),),
+    INSTANT: (("Arabica", "Robusta"),),
+    MILK: tuple((str(i), str(i % 9 + 1)) for i in range(1, 10)),
+    RAMAN: (("FMNT-M_Ho785", "ICV_BW532"), ("FMNT-M_Ho785", "ICV_BW785"), ("ICV_BW532", "ICV_BW785")),
+}
+"""Pairs of classes with ten spectra or more: all of them, and of milk each class with the next."""
 _BANDS: dict[str, Intervals] = {
     COFFEE: {"CH2 stretch": (2830, 2980), "ester C=O": (1700, 1780), "fingerprint": (900, 1500)},
     PUREES: {"sugar C–O": (980, 1180)},
@@ -32,7 +41,8 @@ _BLANKS: dict[str, Intervals] = {COFFEE: {"silent": (2450, 2600), "edge": (3800,
 class RealSet:
     """n × d measured spectra; `bands` and `blanks` as docs/cases.md argues them, empty where nothing can be said.
 
-    `axis` is the channel number where the set has none.
+    `axis` is the channel number where the set has none; that of the brewed coffee is inferred from five known
+    features (`spectral_core.demo`). `one_scale` says that all spectra are of one instrument and one unit.
     """
 
     name: str
@@ -42,6 +52,7 @@ class RealSet:
     unit: npt.NDArray[np.str_]
     bands: Intervals
     blanks: Intervals
+    one_scale: bool = True
 
 
 @dataclass(frozen=True)
@@ -85,7 +96,7 @@ def load_set(name: str) -> RealSet:
     axis: Floats = np.arange(x.shape[1], dtype=np.float64) if name == MILK else data["axis"].astype(np.float64)
     label = meta["instrument"] if name == RAMAN else meta["label"]
     unit = meta["sample"] if name == INSTANT else np.arange(len(x)).astype(str)
-    return RealSet(name, x, axis, label, unit, _BANDS.get(name, {}), {})
+    return RealSet(name, x, axis, label, unit, _BANDS.get(name, {}), {}, one_scale=name != RAMAN)
 
 
 def load_juices() -> RealEem:

@@ -32,39 +32,37 @@ STATEMENTS = (
     Statement("distrust", "Distrust an accuracy that is too good.", False),
     Statement("beyond", "It applies beyond spectroscopy.", False),
 )
-HOLDS, WHEN, NOT, UNTOLD = "holds", "holds when …", "does not hold here", "not examined in this run"
+HOLDS, WHEN, NOT = "holds", "holds when …", "does not hold here"
+OPEN, UNTOLD = "undecided here", "not examined in this run"
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What all findings together say about one statement.
 
-    `word` is one of four; `under` and `not_under` are the conditions under which it held and did not.
+    `word` is one of five; `under`, `not_under` and `undecided` are the conditions under which it held, did not
+    hold, and where the run cannot tell. How many there are of each was chosen with the experiments: it is no rate.
     """
 
     word: str
     under: tuple[str, ...]
     not_under: tuple[str, ...]
-
-    def __str__(self) -> str:
-        examined = len(self.under) + len(self.not_under)
-        counted = f" ({len(self.under)} of {examined} conditions examined)" if self.word == WHEN else ""
-        return f"{self.word}{counted}"
+    undecided: tuple[str, ...]
 
 
 def weigh(findings: Sequence[Finding]) -> Outcome:
     """Add up the findings on one statement.
 
-    All hold: it holds. None: it does not hold here. Some: it holds when the conditions of those that do are met.
+    All hold: it holds. Some: it holds when the conditions of those that do are met. None, and one or more is clear:
+    it does not hold here.
 
     Example:
-        >>> told = [Finding("x", True, "noise differs", ""), Finding("x", False, "gain differs", "")]
-        >>> print(weigh(told))
-        holds when … (1 of 2 conditions examined)
-        >>> weigh(told).under
-        ('noise differs',)
+        >>> told = [Finding("x", "yes", "noise differs", ""), Finding("x", "no", "gain differs", "")]
+        >>> weigh(told).word, weigh(told).under
+        ('holds when …', ('noise differs',))
     """
-    yes = tuple(dict.fromkeys(f.when for f in findings if f.holds))
-    no = tuple(dict.fromkeys(f.when for f in findings if not f.holds))
-    word = UNTOLD if not findings else HOLDS if not no else NOT if not yes else WHEN
-    return Outcome(word, yes, no)
+    yes, no, unsure = (
+        tuple(dict.fromkeys(f.when for f in findings if f.answer == answer)) for answer in ("yes", "no", "undecided")
+    )
+    word = UNTOLD if not findings else WHEN if yes else NOT if no else OPEN
+    return Outcome(HOLDS if yes and not no and not unsure else word, yes, no, unsure)

@@ -39,9 +39,10 @@ def growth_html(growth: Part) -> Markup | None:
         "sizes together in 95 % of cases; the tint is cut below. Mean and covariance term: bias-corrected estimates of "
         "the populations (the Cameron–Martin and the Hilbert–Schmidt condition of Feldman and Hájek). Held-out score: "
         "what these units let a shrunk linear score learn; hollow points are lower bounds, where every pair of units "
-        "is told apart. Bars: one standard error. β is the exponent of growth, fitted before the first hollow point: "
-        "near 0 the classes behave as equivalent, near 1 as ever more separable. With finitely many channels no curve "
-        "shows singularity. Decimation throws photons away, binning keeps them."
+        "is told apart. Bars: one standard error (of the held-out score, over units to classify only). β is the "
+        "exponent of growth, fitted before the first hollow point: near 0 the classes behave as equivalent, near 1 as "
+        "ever more separable. With finitely many channels no curve shows singularity. Decimation throws photons away, "
+        "binning keeps them."
     )
     figure = _figure("Figure 4. Growth of separability with the number of channels.", growth, said,
                      legend_html(_TERMS), panels, most=_LEADING)  # fmt: skip

@@ -56,7 +56,8 @@ class EemRecipe:
 class SimulatedEem:
     """n × (excitations · emissions) unfolded matrices, and where each feature was measured.
 
-    `excitation` and `emission` give the wavelengths of each feature in nm.
+    `excitation` and `emission` give the wavelengths of each feature in nm, `expected` the matrices before photons
+    and reading, in the same units as `x`.
     """
 
     x: Floats
@@ -64,6 +65,7 @@ class SimulatedEem:
     emission: Floats
     label: npt.NDArray[np.str_]
     unit: npt.NDArray[np.intp]
+    expected: Floats
     truth: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -78,9 +80,19 @@ class SimulatedEem:
 
     def fluorophore(self, index: int, *, widths: float = 1.5) -> npt.NDArray[np.bool_]:
         """Features within so many widths of a fluorophore's maximum, scattered light left out."""
+        return np.asarray((self._widths_from(index) <= widths) & (self.emission > self.excitation + _MARGIN))
+
+    def beyond(self, index: int, *, widths: float = 4.0) -> npt.NDArray[np.bool_]:
+        """Features farther than so many widths from a fluorophore's maximum, where it does not emit.
+
+        Cells near the line of scattered light that the fluorophore reaches as well are not among them: with
+        four widths less than exp(−8) of its maximum is left anywhere.
+        """
+        return self._widths_from(index) > widths
+
+    def _widths_from(self, index: int) -> Floats:
         ex, em, ex_width, em_width, _ = FLUOROPHORES[index]
-        near = ((self.excitation - ex) / ex_width) ** 2 + ((self.emission - em) / em_width) ** 2 <= widths**2
-        return np.asarray(near & (self.emission > self.excitation + _MARGIN))
+        return np.asarray(np.hypot((self.excitation - ex) / ex_width, (self.emission - em) / em_width))
 
 
 def feature_names(excitation: Floats, emission: Floats) -> tuple[str, ...]:
@@ -116,7 +128,7 @@ def simulate_eem(recipe: EemRecipe, *, seed: int) -> SimulatedEem:
     counts += reading[:, None] * rng.normal(size=counts.shape)
     label = np.where(second[row] > 0, "class 2", "class 1")
     truth = {k: float(v) for k, v in vars(recipe).items() if isinstance(v, int | float) and v}
-    return SimulatedEem(counts / recipe.photons, excitation, emission, label, row, truth)
+    return SimulatedEem(counts / recipe.photons, excitation, emission, label, row, drawn[row], truth)
 
 
 def _emitted(excitation: Floats, emission: Floats, one: tuple[float, float, float, float, float]) -> Floats:

@@ -12,9 +12,15 @@ from scipy import stats
 from scipy.spatial.distance import cdist
 
 from spectral_core.diagnostics import Diagnostic, examine_diagnostics, measure_geometry
+from spectral_core.diagnostics.contrast import relative_contrast
 from spectral_core.diagnostics.examination import examine_scalars
+from spectral_core.diagnostics.neighbours import compare_neighbours
+from spectral_core.diagnostics.norm_separability import norm_separability
+from spectral_core.diagnostics.observable_diameter import observable_diameter
 from spectral_core.diagnostics.participation import participation_ratio
 from spectral_core.diagnostics.thin_shell import thin_shell
+from spectral_core.diagnostics.two_nn import two_nn
+from spectral_core.diagnostics.variance_ratio import variance_ratio
 from spectral_core.probe import distance_matrix
 from spectral_core.probe.energy import dispersion_between
 from spectral_core.splits import Design, make_design, permuted_codes
@@ -85,6 +91,74 @@ def test_intervals_over_units_cover_the_population() -> None:
             covered[name] += result.low <= truth <= result.high
     for name, count in covered.items():
         assert 0.91 <= count / SETS <= 0.99, (name, count)
+
+
+NOISE = {
+    "white": lambda rng, x: x,
+    "noise level of each spectrum": lambda rng, x: x * np.exp(0.5 * rng.normal(size=(len(x), 1))),
+    "noise level of each class": lambda rng, x: x * np.where(np.arange(len(x)) % 2, 1.5, 1.0)[:, None],
+    "heavy tails": lambda rng, x: rng.standard_t(3, size=x.shape),
+}
+
+
+@pytest.mark.parametrize("noise", NOISE)
+def test_the_participation_ratio_covers_the_channels_under_every_artefact_of_the_noise(noise: str) -> None:
+    rng, design, covered = np.random.default_rng(12), make_design(np.arange(60) % 2), 0
+    for seed in range(SETS):
+        x = NOISE[noise](rng, rng.normal(size=(60, 300)))
+        found = participation_ratio(measure_geometry(x, design, seed=seed).points)
+        covered += found.low <= 300 <= found.high
+    assert covered >= chance(SETS, 0.95)[0], covered
+
+
+@pytest.mark.parametrize(("n", "d"), [(60, 2), (60, 300)])
+def test_intervals_of_neighbours_cover_their_own_mean(n: int, d: int) -> None:
+    """Neither has a population value at finite n: the geometric mean over sets stands for it."""
+    rng, design = np.random.default_rng([13, d]), make_design(np.arange(n) % 2)
+    found = defaultdict(list)
+    for seed in range(SETS):
+        near = compare_neighbours(measure_geometry(rng.normal(size=(n, d)), design, seed=seed).points)
+        for diagnose in (two_nn, relative_contrast):
+            result = diagnose(near)
+            found[diagnose].append((result.estimate, result.low, result.high))
+    for diagnose, results in found.items():
+        estimate, low, high = np.array(results).T
+        centre = np.exp(np.log(estimate).mean())
+        assert ((low <= centre) & (centre <= high)).mean() >= 0.91, diagnose
+
+
+@pytest.mark.parametrize("n", [20, 60, 150, 250])
+def test_the_limits_of_the_observable_diameter_hold(n: int) -> None:
+    rng, design, truth = np.random.default_rng([14, n]), make_design(np.arange(n) % 2), 3.92 / np.sqrt(200)
+    found = [observable_diameter(measure_geometry(rng.normal(size=(n, 100)), design, seed=seed).points)
+             for seed in range(SETS // 3)]  # fmt: skip
+    assert all(np.isnan(f.high) == (n < 220) for f in found)
+    assert sum(f.low <= truth and not f.high < truth for f in found) >= chance(SETS // 3, 0.95)[0]
+
+
+@pytest.mark.parametrize("counts", [(30, 30), (95, 5), (54, 6), (12,) * 5])
+def test_the_interval_of_norm_separability_covers_however_many_classes_of_whatever_size(counts: tuple[int]) -> None:
+    rng, design, covered = np.random.default_rng(15), make_design(np.repeat(np.arange(len(counts)), counts)), 0
+    codes = labelled(design, 0, 1)
+    for seed in range(SETS):
+        raw = norm_separability(rng.normal(size=(design.n, 50)), np.arange(50.0), design, codes, seed=seed)[0]
+        covered += raw.low <= 0.5 <= raw.high
+    assert covered >= chance(SETS, 0.95)[0], covered
+
+
+@pytest.mark.parametrize(
+    ("counts", "shift", "replicates"), [((30, 30), 4.0, 1), ((48, 12), 4.0, 1), ((24, 12), 2.0, 4)]
+)
+def test_a_shift_of_the_mean_gives_no_alarm_of_variance(counts: tuple[int, int], shift: float, replicates: int) -> None:
+    rng = np.random.default_rng(16)
+    unit = np.repeat(np.arange(sum(counts)), replicates)
+    design, alarms = make_design(np.repeat([0, 1], counts)[unit], unit=unit), 0
+    for seed in range(SETS):
+        x = rng.normal(size=(design.n, 50)) + rng.normal(size=(design.n_units, 50))[unit] * (replicates > 1)
+        x += shift * design.codes[:, None]
+        codes, everywhere = labelled(design, seed, 99), {"all_channels": np.ones(50, dtype=np.bool_)}
+        alarms += variance_ratio(x, design, codes, regions=everywhere, seed=seed)[0].band.p <= 0.05
+    assert alarms <= chance(SETS, 0.05)[1], alarms
 
 
 def energies() -> Iterator[tuple[float, float]]:

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from spectral_core.diagnostics.curve_band import CurveBand
+from spectral_core.diagnostics.curve_band import CurveBand, band_of
 from spectral_core.diagnostics.curves import examine_curves
 from spectral_core.diagnostics.growth_laws import fit_growth
-from spectral_core.diagnostics.nested_channels import independent_columns
-from spectral_core.diagnostics.plug_in import plug_in_curves, plug_in_without
+from spectral_core.diagnostics.learnability import examine_learnability
+from spectral_core.diagnostics.nested_channels import halved, independent_columns, principal_components
+from spectral_core.diagnostics.plug_in import permuted_plug_in_curves, plug_in_curves, plug_in_without
 from spectral_core.diagnostics.reference import unit_groups
 from spectral_core.splits import Design, make_design, permuted_codes
 from tests.calibration.acceptance import at_least, at_most
@@ -62,6 +64,32 @@ def test_identical_classes_stay_inside_their_permutation_bands(n: int, d: int) -
     assert not {name: hits for name, hits in alarms.items() if not at_most(hits, SEEDS, 0.05, level=EVERY_CURVE)}
     # curves of one seed share their noise: seeds are what is independent
     assert np.mean(shares) >= 0.95 - 3 * np.std(shares, ddof=1) / np.sqrt(SEEDS)
+
+
+def test_different_means_do_not_raise_the_covariance_term() -> None:
+    alarms: Counter[str] = Counter()
+    for seed in range(SEEDS):
+        _, labelings = labelled(80, seed)
+        x = np.random.default_rng([seed, 4]).normal(size=(80, 200)) + 2.0 * labelings[:, :1]
+        for order, columns in (("components", principal_components(x)), ("binning", halved(x, 16)), ("channels", x)):
+            q, dimensions = independent_columns(columns, 16)
+            curves = permuted_plug_in_curves(q, labelings, dimensions[[0, 1, 3, 7, 15]])
+            alarms[order] += band_of(curves[1]).p <= 0.05
+            assert band_of(curves[0] + curves[1]).p <= 0.05  # the total still holds the means
+    assert not {order: hits for order, hits in alarms.items() if not at_most(hits, SEEDS, 0.05, level=EVERY_CURVE)}
+
+
+def test_where_more_units_lead_lies_in_its_interval() -> None:
+    hits = firm = 0
+    truth = stats.norm.cdf(0.5 * np.sqrt(10) / 2)
+    for seed in range(SEEDS):
+        design, labelings = labelled(256, seed)
+        x = np.random.default_rng([seed, 5]).normal(size=(256, 10)) + 0.5 * labelings[:, :1]
+        found = examine_learnability(x, np.arange(10.0), design, labelings, off_band=None, in_band=None, seed=seed)
+        hits += found.law.most_low <= truth <= found.law.most_high
+        firm += "cannot be told" not in found.reading and abs(found.law.most - truth) > 0.05
+    assert at_least(hits, SEEDS, 0.95)
+    assert at_most(firm, SEEDS, 0.05)
 
 
 def test_exponents_of_a_diffuse_shift_lie_in_their_intervals() -> None:

@@ -13,7 +13,9 @@ from spectral_core.diagnostics.curves import examine_curves
 from spectral_core.diagnostics.growth import examine_growth
 from spectral_core.diagnostics.held_out_curve import HeldOutCurves, balanced
 from spectral_core.diagnostics.learnability import _folds, examine_learnability, fit_learning
+from spectral_core.diagnostics.left_out import accuracy_without
 from spectral_core.diagnostics.probit_slope import fit_slope
+from spectral_core.probe.fitting import dual_probe
 from spectral_core.report import json_text
 from spectral_core.splits import make_design, permuted_codes
 
@@ -107,6 +109,18 @@ def test_points_beyond_the_first_perfect_one_do_not_flatten_the_slope():
 # curves
 
 
+def test_a_signal_that_more_channels_bury_is_not_said_to_stay():
+    x = np.random.default_rng(0).normal(size=(60, 512))
+    x[:, 0] += 1.8 * (np.arange(60) % 2)
+    arguments, options = posed(x, permutations=19)
+    found = examine_channel_curves(*arguments, **options)
+    whole = found.curve("decimation")
+    assert whole.accuracy[0] > whole.band.high[0] and whole.accuracy[-1] < whole.band.high[-1]
+    assert "above permuted labels at 1 evenly spaced" in found.reading and "but not at" in found.reading
+    assert "on, with" not in found.reading and "512" in found.reading.split("but not at")[1]
+    assert "spread over units to classify only" in found.reading
+
+
 def test_every_point_is_that_of_the_probe_on_these_channels_and_sets_are_asked_once():
     x = np.random.default_rng(0).normal(size=(40, 20)) + 0.5 * (np.arange(40) % 2)[:, None]
     arguments, options = posed(x, permutations=19)
@@ -174,6 +188,36 @@ def test_accuracy_rises_with_units_and_the_reading_says_how():
     assert found.accuracy[-1] > found.band.high[-1] and found.band.p == 0.05
     assert "by the fitted law" in found.reading and np.abs(found.law.at(found.units) - found.accuracy).max() < 0.08
     assert len(found.to_frame()) == 5 and json_text(found.to_dict())
+
+
+def test_accuracy_without_a_group_is_that_of_models_refitted_without_it():
+    rng = np.random.default_rng(0)
+    observed = np.arange(60) % 2
+    x = rng.normal(size=(60, 90)) + 0.4 * observed[:, None]
+    folds = [np.arange(f, 60, 5) for f in range(5)]
+    groups = rng.integers(0, 6, 60)
+    probe = dual_probe(x)
+    found = accuracy_without(probe.form.complement, observed, folds, groups, count=7, unit=np.arange(60))
+    for g in range(7):  # the last group is empty
+        gone = np.flatnonzero(groups == g)
+        margins = probe.margins(observed[:, None], [np.union1d(fold, gone) for fold in folds], 2,
+                                judged=[np.setdiff1d(fold, gone) for fold in folds])[:, 0]  # fmt: skip
+        credits = [(margins[(observed == c) & (groups != g)] > 0).mean() for c in (0, 1)]
+        assert found[g] == pytest.approx(np.mean(credits), abs=1.5 / 27)  # the leverage of one unit more or fewer
+
+
+def test_where_units_lead_is_stated_only_where_the_interval_is_narrow():
+    # 128 units, Φ(0.3·√20/2) = 0.749: single fits lie between 0.63 and 0.86
+    x = np.random.default_rng([1, 5]).normal(size=(128, 20)) + 0.3 * (np.arange(128) % 2)[:, None]
+    arguments, options = posed(x, permutations=19)
+    found = examine_learnability(*arguments, **options)
+    assert found.law.most_low <= stats.norm.cdf(0.3 * np.sqrt(20) / 2) <= found.law.most_high
+    assert "cannot be told (" in found.reading and "would stop" not in found.reading
+    n = np.array([13.0, 26.0, 51.0, 102.0, 205.0, 410.0])
+    exact = laws.learnable_accuracy(n, distance=2.0, channels=30.0)
+    wobble = np.random.default_rng(0).normal(size=(20, 6)) * 3e-3
+    sure = fit_learning(n, exact, 10**7, without=exact + wobble)
+    assert sure.most_low < stats.norm.cdf(1.0) < sure.most_high < sure.most_low + 0.1
 
 
 def test_noise_teaches_nothing():

@@ -9,13 +9,19 @@ import pytest
 from scipy import stats
 from scipy.special import gammaln
 
-from spectral_core.diagnostics import measure_geometry
+from spectral_core.diagnostics import Diagnostic, NotGiven, measure_geometry
 from spectral_core.diagnostics.effective_rank import effective_rank
 from spectral_core.diagnostics.neighbours import compare_neighbours
 from spectral_core.diagnostics.norm_separability import norm_separability
 from spectral_core.diagnostics.observable_diameter import observable_diameter, partial_diameters
-from spectral_core.diagnostics.participation import participation_ratio, participation_ratio_norms, ratio_of_traces
+from spectral_core.diagnostics.participation import (
+    directions,
+    participation_ratio,
+    participation_ratio_norms,
+    ratio_of_traces,
+)
 from spectral_core.diagnostics.radii import squared_radii_of
+from spectral_core.diagnostics.result import figure
 from spectral_core.diagnostics.thin_shell import thin_shell
 from spectral_core.diagnostics.two_nn import two_nn
 from spectral_core.diagnostics.variance_ratio import variance_ratio
@@ -60,13 +66,53 @@ def basis_of(d):
 def test_the_participation_ratio_is_that_of_the_population(n, scales):
     rng, design = np.random.default_rng(n), two_classes(n)
     truth = (scales**2).sum() ** 2 / (scales**4).sum()
-    found = []
+    found, gaussian = [], []
     for _ in range(SEEDS):
         residual, nu = points_of(spectra(rng, n, scales), design).residual
         total, square = np.trace(residual) / nu, (residual**2).sum() / nu**2
         # unbiased are the traces, not their ratio: compare 1/PR, with the numerator nearly constant
-        found.append(1 / ratio_of_traces(total, square, nu))
-    assert abs(np.mean(found) * truth - 1) < 0.02 + 3.5 * np.std(found) * truth / np.sqrt(SEEDS)
+        found.append(1 / directions(residual, design.codes))
+        gaussian.append(1 / ratio_of_traces(total, square, nu))
+    for inverse in (found, gaussian):
+        assert abs(np.mean(inverse) * truth - 1) < 0.02 + 3.5 * np.std(inverse) * truth / np.sqrt(SEEDS)
+
+
+ARTEFACTS = {
+    "noise level of each spectrum": lambda rng, x: x * np.exp(0.5 * rng.normal(size=(len(x), 1))),
+    "noise level of each class": lambda rng, x: x * np.where(np.arange(len(x)) % 2, 1.5, 1.0)[:, None],
+    "heavy tails": lambda rng, x: rng.standard_t(3, size=x.shape),
+}
+
+
+@pytest.mark.parametrize("artefact", ARTEFACTS)
+def test_no_artefact_of_the_noise_is_mistaken_for_common_directions(artefact):
+    """Σ stays proportional to I: PR = d. The estimate for Gaussian spectra of one covariance gives 39, 172 and 74."""
+    rng, design = np.random.default_rng(21), two_classes(60)
+    found = []
+    for _ in range(SEEDS):
+        x = ARTEFACTS[artefact](rng, rng.normal(size=(60, 300)))
+        found.append(300 / directions(points_of(x, design).residual[0], design.codes))
+    assert abs(np.mean(found) - 1) < 0.01 + 3.5 * np.std(found) / np.sqrt(SEEDS)
+
+
+def test_a_ratio_that_reaches_the_channels_reads_as_all_of_them():
+    rng, design = np.random.default_rng(22), two_classes(8)
+    found = [participation_ratio(points_of(rng.normal(size=(8, 100)), design)) for _ in range(8)]
+    above = [f for f in found if isinstance(f, Diagnostic) and f.estimate >= 100]
+    assert above and all("along as many as the 100 channels (estimate" in f.reading for f in above)
+    assert all(f.estimate >= 1 for f in found if isinstance(f, Diagnostic))
+    lone = participation_ratio(points_of(rng.normal(size=(8, 1)), design))
+    assert isinstance(lone, NotGiven) and "one channel is one direction" in str(lone)
+
+
+def test_unequal_numbers_of_replicates_are_named_and_not_taken_for_gain():
+    rng = np.random.default_rng(23)
+    units = np.repeat(np.arange(60), 1 + np.arange(60) // 2 % 6)
+    points = points_of(rng.normal(size=(units.size, 300)), make_design(units % 2, unit=units))
+    eigenvalues = participation_ratio(points)
+    norms = participation_ratio_norms(points, by_eigenvalues=eigenvalues)
+    assert eigenvalues.low < 300 < eigenvalues.high and norms.estimate < 0.1 * eigenvalues.estimate
+    assert "units are averages of 1 to 6 spectra a unit" in norms.reading and "gain" not in norms.reading
 
 
 def test_white_noise_has_as_many_directions_as_channels_where_the_naive_ratio_has_a_sixth():
@@ -148,6 +194,18 @@ def test_a_dilation_betrays_itself_in_every_channel_by_its_log_variance():
     assert agree(equal, stats.f(29, 29).expect(lambda f: np.abs(np.log(f))))
 
 
+@pytest.mark.parametrize("other", [30, 12])
+def test_a_shift_of_the_mean_is_no_difference_in_variance(other):
+    rng, d = np.random.default_rng(24), 50
+    design = make_design(np.repeat([0, 1], [60 - other, other]))
+    alarms = 0
+    for seed in range(20):
+        x = rng.normal(size=(60, d)) + 4.0 * design.codes[:, None]
+        found = variance_ratio(x, design, labelings(design, seed=seed), regions={"all": np.ones(d, dtype=bool)}, seed=0)
+        alarms += found[0].band.p <= 0.05
+    assert alarms <= stats.binom.ppf(0.9999, 20, 0.05)
+
+
 def test_a_line_a_plane_and_a_cube_have_dimensions_one_two_and_three():
     for dimension in (1, 2, 3):
         rng = np.random.default_rng(dimension)
@@ -182,15 +240,35 @@ def test_the_observable_diameter_of_white_noise_stays_while_distances_grow():
     for d in (50, 800):
         found = observable_diameter(points_of(rng.normal(size=(400, d)), design))
         assert found.low < 2 * stats.norm.ppf(0.975) / np.sqrt(2 * d) < found.high
+        assert not [a for a in found.assumptions if a.status == "violated"]
         assert "no more than white noise" in found.reading
     x = rng.normal(size=(400, 50)) + 30 * rng.uniform(size=(400, 1))
     assert observable_diameter(points_of(x, design)).estimate > 0.5
 
 
-def test_the_lower_limit_of_a_partial_diameter_is_below_the_truth_as_often_as_it_says():
+def test_a_partial_diameter_lies_between_its_limits_as_often_as_they_say():
     rng, truth = np.random.default_rng(10), 2 * stats.norm.ppf(0.975)
-    below = np.mean([partial_diameters(rng.normal(size=60))[1] <= truth for _ in range(400)])
-    assert below >= 0.96
+    for m in (20, 60, 75, 130):
+        limits = np.array([partial_diameters(rng.normal(size=m))[1:] for _ in range(400)])
+        assert (limits[:, 0] <= truth).mean() >= 0.96, m
+        assert not (limits[:, 1] < truth).mean() > 0.04, m
+    # the range of m values holds 95 % of a population with probability 1 − 0.95^m − m·0.05·0.95^(m − 1)
+    fewest = next(m for m in range(2, 200) if 0.95**m + m * 0.05 * 0.95 ** (m - 1) <= 0.025)
+    assert np.isnan(partial_diameters(rng.normal(size=fewest - 1))[2])
+    values = rng.normal(size=fewest)
+    assert partial_diameters(values)[2] == np.ptp(values)
+
+
+def test_a_bound_from_halves_whose_95_percent_are_all_is_vacuous_and_has_no_upper_end():
+    rng = np.random.default_rng(11)
+    few = observable_diameter(points_of(rng.normal(size=(30, 100)), two_classes(30)))
+    more = observable_diameter(points_of(rng.normal(size=(60, 100)), two_classes(60)))
+    assert "the bound is vacuous" in few.reading and "vacuous" not in more.reading
+    for found, violated in ((few, True), (more, False)):
+        (status,) = [a.status for a in found.assumptions if a.statement == "the bound is not vacuous"]
+        assert (status == "violated") is violated
+        assert found.low < 2 * stats.norm.ppf(0.975) / np.sqrt(200) and np.isnan(found.high)
+        assert f"(at least {figure(found.low)})" in str(found)
 
 
 def test_white_noise_drawn_through_its_gram_matrix_is_white_noise():

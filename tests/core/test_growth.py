@@ -23,7 +23,14 @@ from spectral_core.diagnostics.nested_channels import (
     independent_columns,
     principal_components,
 )  # fmt: skip
-from spectral_core.diagnostics.plug_in import most_plug_in, plug_in_curves, plug_in_without
+from spectral_core.diagnostics.plug_in import (
+    class_centred,
+    mardia_scores,
+    most_plug_in,
+    permuted_plug_in_curves,
+    plug_in_curves,
+    plug_in_without,
+)
 from spectral_core.errors import AuditError
 from spectral_core.probe import fit_probe
 from spectral_core.report import json_text
@@ -134,12 +141,72 @@ def test_plug_in_terms_of_equal_classes_are_unbiased_below_half_the_degrees_of_f
 
 
 @pytest.mark.parametrize(("units", "d", "noise", "slack"), [((20, 80), 8, 1.0, 0.1), ((80, 20), 8, 1.0, 0.1),
-                                                           ((40, 40), 12, 1.3, 0.2)])  # fmt: skip
+                                                           ((40, 40), 12, 1.3, 0.1), ((150, 30), 12, 1.5, 0.15),
+                                                           ((100, 100), 48, 2.0, 0.35)])  # fmt: skip
 def test_unequal_classes_leave_a_small_part_of_the_spread(units, d, noise, slack):
     # Σ̄ = (1 + s²)/2 I: mean term δ²/(8·(1 + s²)/2), covariance term d/2·ln((1 + s²)/2/s)
     middle = (1 + noise**2) / 2
     expected = [1.0 / 8 / middle, d / 2 * np.log(middle / noise)]
     assert means_are(plug_in(units, d, shift=1.0, noise=noise, seeds=300), expected, slack=slack)
+
+
+def test_different_means_alone_do_not_show_in_the_covariance_term():
+    alarms, offsets, seen = 0, [], 0
+    for seed in range(12):
+        _, labelings = labelled(80, seed=seed)
+        noise, label = np.random.default_rng(seed).normal(size=(80, 24)), (np.arange(80) % 2)[:, None]
+        for x, dilated in ((noise + 2.0 * label, False), (noise * (1 + 0.7 * label), True)):
+            columns, sizes = independent_columns(principal_components(x), 16)
+            covariance = permuted_plug_in_curves(columns, labelings, sizes[[0, 1, 3, 7, 15]])[1]
+            if dilated:
+                seen += band_of(covariance).p <= 0.05
+            else:
+                alarms += band_of(covariance).p <= 0.05
+                offsets.append(covariance[1:, -1].mean() / covariance[1:, -1].std())
+    assert alarms <= stats.binom.ppf(0.999, 12, 0.05) and seen >= 11
+    # labels shuffled over shifted classes put the mean at −0.5 standard deviations and below
+    assert abs(np.mean(offsets)) < 3.5 * np.std(offsets, ddof=1) / np.sqrt(12)
+
+
+def test_class_centred_columns_have_no_class_means_and_the_variances_of_the_classes():
+    rng = np.random.default_rng(0)
+    observed = np.repeat([0, 1], [7, 30])
+    q = rng.normal(size=(37, 3)) + 5.0 * observed[:, None]
+    centred = class_centred(q, observed)
+    for c in (0, 1):
+        np.testing.assert_allclose(centred[observed == c].mean(axis=0), 0.0, atol=1e-12)
+        np.testing.assert_allclose((centred[observed == c] ** 2).mean(axis=0), q[observed == c].var(axis=0, ddof=1))
+
+
+def test_kurtosis_equals_the_formula_written_out_and_has_mean_zero_and_spread_one_in_gaussian_classes():
+    observed, scores = np.repeat([0, 1], [20, 30]), []
+    for seed in range(300):
+        x = np.random.default_rng(seed).normal(size=(50, 6)) * np.where(observed, 3.0, 1.0)[:, None]
+        scores.append(mardia_scores(x, observed, [2, 6])[1])
+    excess = variance = 0.0
+    for c, m in ((0, 20), (1, 30)):
+        z = x[observed == c] - x[observed == c].mean(axis=0)
+        b = (np.einsum("ij,jk,ik->i", z, np.linalg.inv(z.T @ z / m), z) ** 2).mean()
+        excess += (b - 6 * 8 * (m - 1) / (m + 1)) / m
+        variance += 8 * 6 * 8 * (m - 3) * (m - 7) * (m - 5) / ((m + 1) ** 2 * (m + 3) * (m + 5)) / m**2
+    assert scores[-1] == pytest.approx(excess / np.sqrt(variance))
+    assert abs(np.mean(scores)) < 3.5 / np.sqrt(300) and abs(np.std(scores) - 1) < 0.2
+
+
+def test_tails_that_no_gaussian_has_withhold_the_overlap_and_the_reading_says_so():
+    rng = np.random.default_rng(1)  # identical classes whose noise level varies between spectra
+    noise = rng.normal(size=(100, 24))
+    heavy = grown(noise * np.exp(0.4 * rng.normal(size=(100, 1))), permutations=19)
+    plain = grown(noise, permutations=19)
+    overlap = ["affinity", "hellinger", "bayes_error_low", "bayes_error_high"]
+    for found, withheld in ((heavy, True), (plain, False)):
+        frame = found.to_frame()
+        of_total = frame[(frame["order"] == "decimation") & frame["path"].isin(["covariance term", "total"])]
+        assert of_total[overlap].isna().all().all() == withheld == of_total[overlap].isna().any().any()
+        assert frame.loc[frame["path"] == "mean term", overlap].notna().all().all()
+        assert ("error bounds are withheld" in found.reading) == withheld
+    gaussian = next(a for a in heavy.assumptions if a.statement == "either class is Gaussian")
+    assert gaussian.status == "violated" and heavy.curve("decimation").fits["total"].tails > 10
 
 
 def test_uncorrected_the_distance_of_identical_classes_is_large():
@@ -286,6 +353,36 @@ def test_the_law_behind_a_curve_is_found(name, curve):
         assert fit.beta == pytest.approx(0.6, abs=1e-3)
 
 
+@pytest.mark.parametrize(("name", "parameters"), [
+    ("power", {"factor": 0.3, "exponent": 0.6}), ("saturating", {"plateau": 2.0, "scale": 9.0}),
+    ("logarithmic", {"intercept": 1.0, "slope": 1.0}),
+])  # fmt: skip
+def test_parameters_of_the_law_behind_a_curve_lie_in_their_intervals(name, parameters):
+    d, rng, hits = np.array([1, 2, 4, 8, 16, 32, 64.0]), np.random.default_rng(0), dict.fromkeys(parameters, 0)
+    for _ in range(60):
+        groups = LAWS[name](d) + rng.normal(size=(20, 7)) * 0.3  # a curve is the mean over twenty groups of units
+        without = (groups.sum(axis=0) - groups) / 19
+        curves = np.vstack([groups.mean(axis=0), rng.normal(size=(39, 7)) * 0.07])
+        law = next(law for law in fit_growth(tuple(d.astype(int)), curves, without).laws if law.name == name)
+        for parameter, truth in parameters.items():
+            low, high = law.intervals[parameter]
+            hits[parameter] += low <= truth <= high
+    assert all(count >= stats.binom.ppf(0.001, 60, 0.95) for count in hits.values())
+
+
+def test_a_curve_without_a_bend_has_no_scale_and_a_falling_one_is_said_to_fall():
+    d = np.array([1, 2, 4, 8, 16, 32, 64.0])
+    noise = np.random.default_rng(0).normal(size=(60, 7)) * 0.01
+    channels = tuple(int(v) for v in d)
+    line = fit_growth(channels, np.vstack([0.3 * d, noise[:39]]), 0.3 * d + noise[39:])
+    saturating = next(law for law in line.laws if law.name == "saturating")
+    assert np.isnan([*saturating.intervals["scale"], *saturating.intervals["plateau"]]).all()
+    falling = fit_growth(channels, np.vstack([d**-0.2, noise[:39]]), d**-0.2 + noise[39:])
+    reading = read_growth({("decimation", "full"): {"mean term": falling}})
+    assert falling.beta == pytest.approx(-0.2, abs=0.01)
+    assert "falls over 1 to 64 channels, β = -0.20" in reading and "term grows" not in reading
+
+
 def test_exponents_stay_in_the_range_searched():
     d = np.array([1.0, 2.0, 4.0, 8.0])
     found = power_exponents(d, np.stack([d**5, d**-4, np.zeros(4)]), np.ones(4))
@@ -422,8 +519,15 @@ def test_every_order_and_region_is_there_and_nothing_is_called_singular():
     assert any("decimation throws photons away and binning keeps them" in a.note for a in found.assumptions)
     frame = found.to_frame()
     assert set(frame["path"]) == {"mean term", "covariance term", "total", "held-out score"}
-    assert frame.select_dtypes("number").notna().all().all()
-    assert frame["affinity"].between(0, 1).all() and (frame["low"] <= frame["high"]).all()
+    gaussian = [abs(found.curve(o, r).fits[p].tails) <= 4 for o, r, p in frame[["order", "region", "path"]].values]
+    overlap = frame[["affinity", "hellinger", "bayes_error_low", "bayes_error_high"]]
+    assert frame.drop(columns=overlap.columns).notna().all().all() and overlap.notna().all(axis=1).eq(gaussian).all()
+    assert overlap[gaussian].stack().between(0, 1).all() and (frame["low"] <= frame["high"]).all()
+    bounds = [b for c in found.curves for fit in c.fits.values() for b in fit.bounds]
+    assert frame["bound"].tolist() == bounds
+    laws = found.laws()
+    assert set(laws["parameter"]) == {"plateau", "scale", "intercept", "slope", "factor", "exponent"}
+    assert laws[["value", "left"]].notna().all().all() and (laws["low"].isna() | (laws["low"] <= laws["value"])).all()
 
 
 def test_replicates_count_as_their_mean():
@@ -457,6 +561,40 @@ def test_of_many_units_a_selection_blind_to_the_labels_is_taken():
     assert low <= pair.units_per_class[1] <= high
     assert (pair.codes.sum(axis=0) == pair.units_per_class[1]).all()
     assert any(f"{MOST_UNITS} of {n}" in a.note for a in pair.assumptions)
+
+
+@pytest.mark.parametrize(("n", "classes"), [(150, 3), (700, 2)], ids=["three classes", "many units"])
+def test_labels_stay_in_their_batches_where_a_selection_is_relabelled(n, classes):
+    rng = np.random.default_rng(0)
+    labels = np.arange(n) % classes
+    batch = np.where(rng.random(n) < 0.8, labels % 2, 1 - labels % 2)
+    design = make_design(labels, batch=batch)
+    kept, free = (
+        np.column_stack([design.codes, permuted_codes(design, n=19, seed=0, within_batch=within)])
+        for within in (True, False)
+    )
+    x = rng.normal(size=(n, 4))
+    x[:, 0], x[:, 1] = batch, np.arange(n)  # a region holds them in the order of the pair
+    inside, across = (
+        pair_classes(x, np.arange(4.0), design, labelings, off_band=None, in_band=None, seed=0)
+        for labelings in (kept, free)
+    )
+    assert inside.codes.shape[0] < n and len(inside.classes) == 2
+    for pair, constant in ((inside, True), (across, False)):
+        ones = (pair.codes == 1)[pair.regions["full"][:, 0] == 1].sum(axis=0)
+        assert (ones == ones[0]).all() == constant
+        assert (pair.codes.sum(axis=0) == pair.codes[:, 0].sum()).all()
+
+
+def test_labels_that_no_batch_can_exchange_are_permuted_across_and_it_is_stated():
+    labels, batch = np.repeat([0, 1, 2], 20), np.repeat([0, 1, 2], 20)
+    batch[:4], labels[:4] = 3, [2, 2, 2, 0]  # one batch that exchanges classes 0 and 2 only
+    design = make_design(labels, batch=batch)
+    labelings = np.column_stack([design.codes, permuted_codes(design, n=19, seed=0, within_batch=True)])
+    pair = pair_classes(np.random.default_rng(0).normal(size=(60, 4)), np.arange(4.0), design, labelings,
+                        off_band=None, in_band=None, seed=0)  # fmt: skip
+    assert [a.status for a in pair.assumptions if a.statement == "batches do not differ"] == ["violated"]
+    assert np.unique(pair.codes, axis=1).shape[1] > 10
 
 
 def test_units_that_hold_both_classes_violate_independence():
@@ -501,7 +639,11 @@ def test_copies_of_spectra_leave_the_held_out_score_and_say_why():
 
 def test_neither_scale_nor_the_run_changes_anything():
     x = np.random.default_rng(0).normal(size=(40, 8))
-    one, again, scaled = (grown(f * x, permutations=19) for f in (1.0, 1.0, 1e6))
+    one, again, scaled = (grown(f * x, permutations=19) for f in (1.0, 1.0, 1e160))
     assert json_text(one.to_dict()) == json_text(again.to_dict())
     for path, fit in one.curve("decimation").fits.items():
         np.testing.assert_allclose(scaled.curve("decimation").fits[path].values, fit.values, atol=1e-8)
+    for factor in (1e-300, 1e-200, 1e160, 1e300):
+        for columns in (independent_columns(x * factor, 8)[0], principal_components(x * factor)):
+            spans = [np.linalg.qr(part)[0] for part in (columns, x - x.mean(axis=0))]
+            np.testing.assert_allclose(*(q @ q.T for q in spans), atol=1e-9)
