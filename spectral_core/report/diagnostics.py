@@ -7,7 +7,7 @@ from typing import Any
 
 from spectral_core.report.growth_figures import channel_curves_html, growth_html, learnability_html
 from spectral_core.report.markup import Markup, join, table, tag
-from spectral_core.report.typography import ABSENT, is_interval, number, p_value, prose
+from spectral_core.report.typography import ABSENT, is_interval, is_number, number, p_value, prose
 
 Part = Mapping[str, Any]
 _SAID = (
@@ -65,7 +65,11 @@ def _row(name: str, part: Part) -> list[str]:
 
 
 def _pair(ends: object) -> str:
-    return f"{number(ends[0])} to {number(ends[1])}" if is_interval(ends) else ABSENT
+    """Write an interval, or the lower limit where there is no upper one."""
+    if is_interval(ends):
+        return f"{number(ends[0])} to {number(ends[1])}"
+    low = ends[0] if isinstance(ends, list | tuple) and ends else None
+    return f"at least {number(low)}" if is_number(low) else ABSENT
 
 
 def _assumptions(found: Part) -> Markup | None:

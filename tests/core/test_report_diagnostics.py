@@ -108,6 +108,16 @@ def test_an_exponent_that_is_not_determined_is_not_given():
         assert told in Page(section(report)).words
 
 
+def test_an_interval_without_an_upper_end_shows_its_lower_limit():
+    report = reported()
+    scalar = report["variants"][0]["diagnostics"]["scalars"]["observable_diameter"]
+    for ends, told in (([0.25, None], "at least 0.25"), ([0.25, 0.75], "0.25 to 0.75")):
+        scalar["interval"] = ends
+        assert told in Page(section(report)).words
+    scalar["interval"] = [None, None]
+    assert "at least" not in Page(section(report)).words.partition("observable diameter")[2][:80]
+
+
 def test_assumptions_stand_there_and_broken_ones_beside_the_number():
     report = reported()
     scalars = report["variants"][0]["diagnostics"]["scalars"]
