@@ -133,8 +133,8 @@ def _white(codes: Codes, d: int, seed: int) -> Floats:
     Q adds about 1/m^1.5 to the relative spread 2/n of n units in two classes of m: under 1 % of it beyond 120 units.
     """
     if codes.size <= _MOST_DRAWN:
-        grams = (rows @ rows.T for rows in spectra_draws(codes.size, d, draws=DRAWS, seed=seed))
-        return np.array([directions(within_classes(gram, codes)[0], codes) for gram in grams])
+        draws = (rows.astype(np.float64) for rows in spectra_draws(codes.size, d, draws=DRAWS, seed=seed))
+        return np.array([directions(within_classes(rows @ rows.T, codes)[0], codes) for rows in draws])
     nu = codes.size - np.unique(codes).size
     traces = trace_moments(nu, d, draws=DRAWS, seed=seed)
     return np.asarray(ratio_of_traces(traces[:, 0] / nu, traces[:, 1] / nu**2, nu) - 2 / nu)
@@ -170,8 +170,6 @@ def participation_ratio_norms(points: Points, *, by_eigenvalues: Diagnostic | No
     band = noise_band(estimate, np.array([spread_to_ratio(radii.replaced(row).spread()) for row in drawn]))
     assumptions = (*points.assumptions, _same_as_eigenvalues(estimate, by_eigenvalues),
                    *state_interval((low, high), deleted.size))  # fmt: skip
-    unequal = next((a.note for a in points.assumptions if (a.statement, a.status) == (_UNEQUAL, "violated")), "")
-    reading = _read(estimate, by_eigenvalues, unequal)
     unequal = next((a.note for a in points.assumptions if (a.statement, a.status) == (_UNEQUAL, "violated")), "")
     reading = _read(estimate, by_eigenvalues, unequal)
     return Diagnostic(BY_NORMS, estimate, low, high, band, sample, assumptions, reading)

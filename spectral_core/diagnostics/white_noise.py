@@ -75,23 +75,6 @@ def spectra_draws(rows: int, d: int, *, draws: int, seed: int) -> Iterator[Singl
         yield factor
 
 
-def spectra_draws(rows: int, d: int, *, draws: int, seed: int) -> Iterator[Singles]:
-    """Draw white noise with unit variance a channel, in coordinates of its own where it has fewer rows than channels.
-
-    Returns:
-        For each draw, rows × min(rows, d) numbers with the Gram matrix of rows × d white noise.
-    """
-    rng = np.random.default_rng([seed, _DISTANCES])
-    for _ in range(draws):
-        if d <= rows:
-            factor = rng.standard_normal((rows, d), dtype=np.float32)
-        else:
-            factor = np.zeros((rows, rows), dtype=np.float32)
-            factor[np.tril_indices(rows, -1)] = rng.standard_normal(rows * (rows - 1) // 2, dtype=np.float32)
-            factor[np.diag_indices(rows)] = np.sqrt(rng.chisquare(d - np.arange(rows)))
-        yield factor
-
-
 def squared_radii(rows: int, d: int, *, draws: int, seed: int) -> Floats:
     """Draw squared distances of white noise from its centre: chi-square with d degrees of freedom (draws × rows)."""
     return np.random.default_rng([seed, _RADII]).chisquare(d, size=(draws, rows))
