@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from spectral_core.estimators import Contender
 
 Floats = npt.NDArray[np.float64]
+_LARGEST = 1e100  # sums of fourth powers stay far inside float64
 
 
 def spectra_on_axis(x: Any, axis: npt.ArrayLike) -> tuple[npt.NDArray[np.floating], Floats]:
     """Take n × d intensities and the d positions of their channels.
 
     Raises:
-        AuditError: X has another shape or holds no real numbers.
+        AuditError: X has another shape, holds no real numbers, or numbers beyond what can be squared.
         SpectraError: NaN or infinite intensities, or an axis that is not strictly increasing.
     """
     positions = _positions(axis)
@@ -34,6 +35,10 @@ def spectra_on_axis(x: Any, axis: npt.ArrayLike) -> tuple[npt.NDArray[np.floatin
     check_axis(positions, where="axis")
     _check_columns(x, positions)
     check_finite(values, positions, where="X")
+    largest = float(max(values.max(initial=0.0), -values.min(initial=0.0)))
+    if largest and not 1.0 / _LARGEST <= largest <= _LARGEST:
+        raise AuditError("X", f"intensities up to {1 / _LARGEST:g} at least and {_LARGEST:g} at most",
+                         f"up to {largest:.3g}", "Give them in another unit: squares would overflow.")  # fmt: skip
     return values, positions
 
 

@@ -11,6 +11,20 @@ from spectral_core.errors import OffbandError
 GOOD = {"y": ["a", "b"] * 12, "axis": np.arange(40.0), "axis_unit": "cm-1", "seed": 0}
 
 
+@pytest.mark.parametrize("factor", [1e-200, 1e160])
+def test_intensities_whose_squares_leave_float64_are_refused(factor):
+    x = np.random.default_rng(0).normal(size=(24, 40))
+    with pytest.raises(OffbandError, match=r"X: expected intensities up to 1e-100 at least and 1e\+100 at most, found"):
+        diagnose(x * factor, **GOOD)
+
+
+@pytest.mark.parametrize("factor", [1e-60, 1e60])
+def test_the_unit_of_the_intensities_changes_no_diagnostic(factor):
+    x = np.random.default_rng(0).normal(size=(24, 40))
+    one, other = (diagnose(x * f, **GOOD).to_frame().set_index("name")["estimate"] for f in (1.0, factor))
+    np.testing.assert_allclose(other.to_numpy(float), one.to_numpy(float), rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
