@@ -242,9 +242,10 @@ def test_the_document_says_what_the_findings_say():
         told = Finding("no_chemistry", answer, "noise differs", "norm alone 0.99.")
         text = render_document([Section(EXPERIMENTS["normalisation"], results, [told])], quick=True)
         row = next(line for line in text.splitlines() if "#statement-no_chemistry)" in line)
-        assert row.endswith(f"| abstract | **{word}** |")
+        counts = ", ".join(str(int(answer == a)) for a in titles)
+        assert row.endswith(f"| abstract | **{word}** | [normalisation](#normalisation) {counts} |")
         assert [a for a, title in titles.items() if f"\n{title}" in text] == [answer]
-        assert "- noise differs. Norm alone 0.99. ([Normalisation artefacts](#normalisation), 3 seeds)" in text
+        assert "- **noise differs**. Norm alone 0.99. ([Normalisation artefacts](#normalisation), 3 seeds)" in text
     assert all(statement.text in text for statement in STATEMENTS) and "quick run" in text
     assert f"**{UNTOLD}**" in text
 
