@@ -23,10 +23,10 @@ and named so, or measured on apple juices.
 
 In finite dimension no two of these classes are singular to each other: what is shown is how separability grows with the
 number of channels. Every answer below is decided by a rule from the numbers of this run: yes, no, or undecided where
-these seeds, sizes and spectra cannot tell. "Clearly" means by more than two and a half standard errors over seeds; of
-real sets, seeds split the same spectra again, so that their errors say nothing of other spectra. How many conditions
-were examined was chosen here: their number is no rate. Where nothing differs, cross-validated accuracies lie a little
-below one half: the class of which a fold holds more is the one of which its training set holds less.
+these seeds, sizes and spectra cannot tell. "Clearly" means outside the 99 % interval of the mean, by Student's t over
+seeds; of real sets, seeds split the same spectra again, so that their errors say nothing of other spectra. How many
+conditions were examined was chosen here: their number is no rate. Where nothing differs, cross-validated accuracies lie
+a little below one half: the class of which a fold holds more is the one of which its training set holds less.
 """
 _SETS = """\
 Real spectra: brewed coffee comes with chemotools (`load_coffee`, without an axis; 450 + 1.928 cm⁻¹ a channel is

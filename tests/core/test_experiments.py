@@ -17,16 +17,17 @@ import pytest
 from spectral_core.errors import OffbandError
 from spectral_core.experiments import complexity, normalisation, sampling, suspicion
 from spectral_core.experiments.catalogue import EXPERIMENTS, measure_cell
-from spectral_core.experiments.cells import Cell, CellStore, Row
+from spectral_core.experiments.cells import Cell, CellStore
 from spectral_core.experiments.conduct import averages, cells_as_csv, conduct, judge_statements, write_document
 from spectral_core.experiments.document import Section, render_document
 from spectral_core.experiments.experiment import Finding
 from spectral_core.experiments.plan import EXPERIMENT_NAMES, Plan
-from spectral_core.experiments.results import Estimate, Results, average, every
+from spectral_core.experiments.results import Estimate, average, every
 from spectral_core.experiments.running import run_cells
 from spectral_core.experiments.sets import absent, is_present
 from spectral_core.experiments.statements import HOLDS, NOT, OPEN, STATEMENTS, UNTOLD, WHEN, weigh
 from spectral_core.experiments.transplant import Parted, transplanted
+from tests.core.made_results import filled
 
 # one small cell of each experiment, and the numbers that it must give
 TINY = {
@@ -55,16 +56,6 @@ TINY = {
     ),
     "pixels": ({"set": "tumours, benign only", "edge": 0, "planted": "nothing"}, {"ridge, all", "SVM (RBF), all"}),
 }
-
-
-def filled(cells, numbers):
-    """Rows as if the cells had given `numbers(parameters)`, with a little spread over seeds."""
-    rows = []
-    for cell in cells:
-        given = dict(cell.parameters)
-        spread = 0.002 * (-1) ** cell.seed
-        rows.append(Row(given, cell.seed, {k: v + spread for k, v in numbers(given).items()}, 0.1))
-    return Results.of(rows)
 
 
 def held(findings, statement):
@@ -147,9 +138,13 @@ def test_an_average_is_arithmetic():
     assert estimate.mean == pytest.approx(0.6) and estimate.seeds == 3
     assert estimate.error == pytest.approx(math.sqrt((0.01 + 0 + 0.01) / 2 / 3))
     assert average([]).seeds == 0 and average([0.4]).error == 0.0
-    assert Estimate(0.6, 0.01, 4).above(0.57) and not Estimate(0.6, 0.02, 4).above(0.57)
+    # Student's t at 99.5 %: 63.657, 5.841 and 2.861 with 1, 3 and 19 degrees of freedom
+    for seeds, t in ((2, 63.657), (4, 5.841), (20, 2.861)):
+        one, near, far = Estimate(0.6, 0.001, seeds), (t - 0.001) / 1000, (t + 0.001) / 1000
+        assert one.above(0.6 - far) and not one.above(0.6 - near)
+        assert one.below(0.6 + far) and not one.below(0.6 + near)
     assert not Estimate(0.9, 0.0, 1).above(0.5)  # of one seed nothing is known
-    assert Estimate(0.4, 0.01, 4).below(0.43) and Estimate(0.6, 0.01, 3).agrees(0.629)
+    assert Estimate(0.6, 0.01, 3).agrees(0.629)
 
 
 def test_findings_add_up_to_one_of_five_words():
@@ -245,7 +240,7 @@ def test_the_document_says_what_the_findings_say():
         counts = ", ".join(str(int(answer == a)) for a in titles)
         assert row.endswith(f"| abstract | **{word}** | [normalisation](#normalisation) {counts} |")
         assert [a for a, title in titles.items() if f"\n{title}" in text] == [answer]
-        assert "- **noise differs**. Norm alone 0.99. ([Normalisation artefacts](#normalisation), 3 seeds)" in text
+        assert "- **noise differs**. Norm alone 0.99. ([Normalisation artefacts](#normalisation), 12 seeds)" in text
     assert all(statement.text in text for statement in STATEMENTS) and "quick run" in text
     assert f"**{UNTOLD}**" in text
 

@@ -7,8 +7,8 @@ import pytest
 
 from spectral_core.diagnostics.laws import dilation_accuracy, learnable_accuracy, mean_shift_accuracy
 from spectral_core.experiments import channels, real_noise
-from spectral_core.experiments.cells import Cell, Row
-from spectral_core.experiments.results import Estimate, Results, by_answer
+from spectral_core.experiments.cells import Cell
+from spectral_core.experiments.results import Estimate, by_answer
 from spectral_core.experiments.sets import COFFEE, PAIRS, SPECTRA, is_present, load_set
 from spectral_core.experiments.transplant import (
     FEWEST,
@@ -22,19 +22,7 @@ from spectral_core.experiments.transplant import (
     shared,
     without_patterns,
 )
-
-
-def filled(cells, numbers):
-    """Rows as if the cells had given `numbers(parameters)`, with a little spread over seeds."""
-    return Results.of(
-        Row(
-            dict(c.parameters),
-            c.seed,
-            {k: v + 0.002 * (-1) ** c.seed for k, v in numbers(dict(c.parameters)).items()},
-            0,
-        )
-        for c in cells
-    )
+from tests.core.made_results import filled
 
 
 def answers(findings, statement, word):

@@ -12,16 +12,7 @@ from spectral_core.experiments.cells import Cell, Row
 from spectral_core.experiments.results import Estimate, Results
 from spectral_core.experiments.sets import JUICES, is_present, load_juices
 from spectral_core.relevance.agreement import measure_agreement
-
-
-def filled(cells, numbers):
-    """Rows as if the cells had given `numbers(parameters)`, with a little spread over seeds."""
-    return Results.of(
-        Row(
-            given := dict(c.parameters), c.seed, {k: v + 0.002 * (-1) ** c.seed for k, v in numbers(given).items()}, 0.1
-        )
-        for c in cells
-    )
+from tests.core.made_results import filled
 
 
 def answers(findings, statement):
