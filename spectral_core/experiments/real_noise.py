@@ -230,8 +230,10 @@ def findings(results: Results) -> list[Finding]:
         blank = results.where(set=name, way=MEASURED).estimate("blank")
         if blank.seeds:
             n = results.estimate("spectra", set=name, way=MEASURED).mean
+            bound = f": all of them right excludes no more than accuracies below {0.005 ** (1 / n):.2f}"
             told.append(Finding("no_chemistry", blank.of_spectra(n).against(0.95), f"blanks alone are used ({name})",
-                                f"{name}, blanks alone: {blank.of_spectra(n)}, {n:.0f} spectra."))  # fmt: skip
+                                f"{name}, blanks alone: {blank.of_spectra(n)}, {n:.0f} spectra"
+                                f"{bound if blank.mean > 0.9999 else ''}."))  # fmt: skip
     return told
 
 
