@@ -127,7 +127,7 @@ def experiments(
         Path, typer.Option(help="Folder for results, figures and document; a later run goes on there.")
     ] = Path("experiments"),
     quick: Annotated[
-        bool, typer.Option("--quick", help="Few seeds and sizes: two or three minutes, not a quarter of an hour.")
+        bool, typer.Option("--quick", help="Few seeds and sizes: two or three minutes, not some twenty.")
     ] = False,
     only: Annotated[
         list[str] | None, typer.Option(help="Run this experiment; may be given several times.", show_default=False)
