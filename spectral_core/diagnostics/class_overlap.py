@@ -151,7 +151,7 @@ def _meaning(observed: float, band: Band) -> str:
     if observed < band.low:
         return "the other class is nearer than chance allows, as after class means were taken off"
     if observed <= band.high:
-        return "distances do not tell the classes apart"
+        return "average distances do not tell the classes apart"
     if observed < 0.75:
         return "the classes differ, but far less than spectra of one class do"
     return "distances alone tell the classes apart"

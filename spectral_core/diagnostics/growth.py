@@ -245,6 +245,7 @@ def _learnt(held_out: HeldOutCurves, curve: Curve, sizes: list[int], groups: Cod
 def _fit_to_dict(fit: GrowthFit) -> dict[str, Any]:
     return {
         "channels": list(fit.channels), "distance": fit.values.tolist(), "error": fit.errors.tolist(),
+        "point_low": fit.band.point_low.tolist(), "point_high": fit.band.point_high.tolist(),
         "low": fit.band.low.tolist(), "high": fit.band.high.tolist(), "p": fit.band.p, "bounds": list(fit.bounds),
         "beta": fit.beta if fit.laws else None, "beta_interval": [fit.beta_low, fit.beta_high] if fit.laws else None,
         "beta_permuted": [fit.permuted_low, fit.permuted_high] if fit.laws else None, "tails": fit.tails,

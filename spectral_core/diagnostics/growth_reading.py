@@ -82,7 +82,8 @@ def _likeness(path: str, fit: GrowthFit) -> str:
     if fit.beta == LEAST_BETA or fit.beta_high < 0:
         return ": it falls, and more channels only hide what few of them show"
     if fit.beta_low > 1.0:
-        return ": the channels only begin to reach where classes differ, and no rate is seen"
+        return (": faster than the channels, as where they begin to reach a narrow difference or to cancel variation "
+                "that they share; no rate is seen")  # fmt: skip
     if fit.beta_low > _MIDDLE:
         return ": nearer to unbounded separability (β = 1) than to a bounded one (β = 0)"
     if fit.beta_high < _MIDDLE and path == _SCORE:

@@ -255,6 +255,8 @@ def _best(units: Floats, accuracies: Floats, n: int) -> tuple[Floats, Floats]:
 def _read(units: tuple[int, ...], accuracy: Floats, band: CurveBand, law: LearningLaw) -> str:
     if band.p > _ALPHA:
         return f"up to {units[-1]:,} training units teach nothing beyond permuted labels (p = {band.p:.2g})"
+    if (accuracy >= 1.0).all():
+        return f"no unit is wrong from {units[0]:,} training units on, so that these units cannot show where more lead"
     said = f"{units[0]:,} training units reach {accuracy[0]:.2f}, {units[-1]:,} reach {accuracy[-1]:.2f}"
     reached = float(law.at(units[-1]))
     gain = float(law.at(2 * units[-1])) - reached

@@ -42,7 +42,7 @@ def thin_shell(points: Points) -> Diagnostic | NotGiven:
     relative = width / radius
     reading = (
         f"Spectra of one class lie {figure(radius)} channel standard deviations from their mean, give or take "
-        f"{figure(width)} (white noise {figure(band.low)} to {figure(band.high)}): a class that scatters more by only "
+        f"{figure(width)} (white noise {figure(band.low)} to {figure(band.high)}): a class that scatters more by "
         f"{figure(100 * relative)}% lies one shell width further out."
     )
     return Diagnostic(NAME, width, low, high, band, sample,

@@ -138,7 +138,7 @@ def figure(results: Results) -> Figure:
             draw.draw_estimates(
                 panels[3 * row], *_curve(results, "known rule", kind=kind, size=size), label=label, **look
             )
-        panels[3 * row].set_title(f"{kind}: the rule that knows", fontsize=9)
+        panels[3 * row].set_title(f"{kind}: rule that knows the difference", fontsize=9)
     for panel, size in ((panels[1], sizes[0]), (panels[2], sizes[-1])):
         for marker, name in zip(draw.MARKERS, _LEARNED[NOISE], strict=False):
             told = _curve(results, name, kind=NOISE, size=size, n=_MOST)
@@ -282,7 +282,7 @@ CHANNELS = Experiment(
     title="Separability against the number of channels",
     what="Spectra of white noise in two classes that differ in nothing but the strength of the noise (its standard "
     "deviation is larger by ε: 10 % stronger is 21 % in variance) or by a shift of ±κ standard deviations σ in every "
-    f"channel, signs drawn once. Learned from n spectra, scored on {2 * _TEST:,} others. Support vectors up to "
+    f"channel, signs drawn once. Learned from n spectra, scored on {2 * _TEST:,} others. SVM (RBF) up to "
     f"{_SLOW:,} channels.",
     reading="Grey bands are the exact laws; for what is learned of a shift, the law of learnability with known "
     "covariance, which is that of the mean difference (full lines); ridge is dashed. Bars are two standard errors over "

@@ -156,7 +156,7 @@ def findings(results: Results) -> list[Finding]:
         for (way, _, answer), some in told.items()
     ]  # fmt: skip
     if unseen:
-        found.append(Finding("complexity", "undecided", "no model of the ladder sees the artefact",
+        found.append(Finding("complexity", "undecided", f"no model of the ladder is clearly above {_SEEN}",
                              f"Best accuracy: {'; '.join(unseen)}."))  # fmt: skip
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -26,7 +27,8 @@ number of channels. Every answer below is decided by a rule from the numbers of 
 these seeds, sizes and spectra cannot tell. "Clearly" means outside the 99 % interval of the mean, by Student's t over
 seeds; of real sets, seeds split the same spectra again, so that their errors say nothing of other spectra. How many
 conditions were examined was chosen here: their number is no rate. Where nothing differs, cross-validated accuracies lie
-a little below one half: the class of which a fold holds more is the one of which its training set holds less.
+below one half, the more so the fewer the units: the class of which a fold holds more is the one of which its training
+set holds less.
 """
 _SETS = """\
 Real spectra: brewed coffee comes with chemotools (`load_coffee`, without an axis; 450 + 1.928 cm⁻¹ a channel is
@@ -115,8 +117,9 @@ def _statement(statement: Statement, told: Sequence[tuple[Section, Finding]]) ->
 
 
 def _source(section: Section) -> str:
-    seeds = len(section.results.seeds)
-    return f"[{section.experiment.title}](#{section.experiment.name}), {seeds} seed{'s' * (seeds != 1)}"
+    counts = sorted(Counter(tuple(row.parameters.items()) for row in section.results.rows).values())
+    seeds = f"{counts[0]}" if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]}"
+    return f"[{section.experiment.title}](#{section.experiment.name}), {seeds} seed{'s' * (counts[-1] != 1)}"
 
 
 def _section(section: Section) -> Iterator[str]:

@@ -126,11 +126,12 @@ def findings(results: Results) -> list[Finding]:
 
 INSTRUMENTS = Experiment(
     name="instruments",
-    title="Instrument artefacts as small as the field calls negligible",
+    title="Instrument artefacts, from very small to large",
     what="200 spectra without any chemical difference; the second class was measured with a little more gain, shift, "
-    "noise, clipping, offset, or fixed pattern. Specimens stay as they are while channels multiply, and so does the "
-    "noise of one channel: the light of a spectrum then grows with its channels, as it does not in an instrument that "
-    "cuts the same light finer (see finer sampling of the same light). Sizes: "
+    "noise, clipping, offset, or a fixed pattern (mean shift: ± the same intensity in every channel; the floor, the "
+    "intensity of an empty channel, is 1 and the noise 0.02). Specimens stay as they are while channels multiply, and "
+    "so does the noise of one channel: the light of a spectrum then grows with its channels, as it does not in an "
+    "instrument that cuts the same light finer (see finer sampling of the same light). Sizes: "
     + "; ".join(f"{size}: {', '.join(described(what, size) for what in ARTEFACTS)}" for size in SIZES)
     + f". No standard is cited for what is negligible: the sizes are chosen here. {CEILING}",
     reading="Solid: the linear probe on the full spectrum; dashed: boosted trees on a handful of scalars, those of the "

@@ -225,13 +225,13 @@ IMPORTANCE = Experiment(
     f"or by a real band. Maps: loss of accuracy when windows of {_WINDOW} channels are permuted (ridge, random "
     "forest), impurity of the forest, the Haufe pattern of ridge, and VIP² of PLS-DA, whose sum is the number of "
     "channels.",
-    reading="Share of each map's mass in the band, corrected for chance: (share − π)/(1 − π), π the share of "
-    "channels there; the guards beside the band count for neither side. 0 is an even map. The last row, nothing "
-    "planted, is what a map looks like that has nothing to show. A map that points off-band under an artefact is "
-    "right about its model, which uses the artefact; it is the reader who is led astray. One that points in the "
-    "band under an artefact misleads in another way: it shows declared chemistry where the instrument differs; the "
-    "tallest peak, which is in the band, feels an axis shift or a gain most. A dash: its model is not clearly above "
-    "chance.",
+    reading="Share of each map's mass in the band, corrected for chance: (share − π)/(1 − π), π the share of channels "
+    "there; the guards beside the band count for neither side. 0 is an even map; nothing at all in the band is the "
+    "lowest possible value, −π/(1 − π), about −0.04. The last row, nothing planted, is what a map looks like that has "
+    "nothing to show. A map that points off-band under an artefact is right about its model, which uses the artefact; "
+    "it is the reader who is led astray. One that points in the band under an artefact misleads in another way: it "
+    "shows declared chemistry where the instrument differs; the tallest peak, which is in the band, feels an axis "
+    "shift or clipping most. A dash: its model is not clearly above chance.",
     rule="Each map is compared with an even one and with the same map where nothing is planted. It points off-band "
     "if the band has clearly less relevance than in both, in the band if clearly more than in both, and is flat, "
     "pointing nowhere, if neither. Only off-band counts as pointing at irrelevant regions: a flat map has most of "

@@ -224,15 +224,21 @@ def findings(results: Results) -> list[Finding]:
         near |= {(name, scale, pair): _best(rows, FOREIGN)[1].of_spectra(_spectra(rows)) for pair, rows in parts}
     for name in dict.fromkeys(key[0] for key in near):
         best, estimate = max(((k, e) for k, e in near.items() if k[0] == name), key=lambda item: item[1].mean)
-        told.append(Finding("no_chemistry", estimate.against(0.95), f"noise alone differs ({name}, real noise)",
-                            f"Best of {name}: {estimate} with the noise of {best[2]} {best[1]}."))  # fmt: skip
+        told.append(
+            Finding(
+                "no_chemistry",
+                estimate.against(0.95),
+                f"noise alone differs ({name}, real noise)",
+                f"Best of {name}, all quiet channels: {estimate}, noise of {best[2]} {best[1]}.",
+            )
+        )
     for name in (str(v) for v in results.distinct("set")):
         blank = results.where(set=name, way=MEASURED).estimate("blank")
         if blank.seeds:
             n = results.estimate("spectra", set=name, way=MEASURED).mean
             bound = f": all of them right excludes no more than accuracies below {0.005 ** (1 / n):.2f}"
             told.append(Finding("no_chemistry", blank.of_spectra(n).against(0.95), f"blanks alone are used ({name})",
-                                f"{name}, blanks alone: {blank.of_spectra(n)}, {n:.0f} spectra"
+                                f"{name}, blanks alone: {blank}, {n:.0f} spectra"
                                 f"{bound if blank.mean > 0.9999 else ''}."))  # fmt: skip
     return told
 
@@ -282,13 +288,14 @@ REAL = Experiment(
     "axis: its bands and blanks rest on an axis inferred from five known features, within a few cm⁻¹.",
     reading="Left: grey strokes are chance. Right: with noise of its own class everything should be at 0.5; what is "
     "above it with the noise of the other class is told by noise alone, small marks with the fewest channels, large "
-    'ones with all; open marks: not noise. In the table, "apart" is how much stronger one noise is than the other, '
-    '"shared" the leading component of the noise over that of the same spectra shifted along the axis. Errors are '
-    "over seeds, which split the same spectra again: they are not errors of sampling spectra.",
+    "ones with all, by the model best with all (growth is not steady); open marks: not noise. In the table, apart is "
+    "how much stronger one noise is than the other, shared the leading component of the noise over that of the same "
+    "spectra shifted along the axis. Errors are over seeds, which split the same spectra again: they are not errors of "
+    "sampling spectra.",
     rule="Real noise separates if the best of five models is clearly above 0.6 with all quiet channels, clearly more "
     "than 0.02 above that with the fewest, and clearly above the best with noise of the same class; near-perfect if "
-    "clearly above 0.95. Levels (0.6, 0.95) allow for the binomial error of as many spectra as there are, where that "
-    f'is larger than the one over seeds. Where "shared" is {_NOISE:g} or more, the residual is not noise (unresolved '
+    "clearly above 0.95. Levels (0.6, 0.95) must also lie outside the exact 99 % interval of as many spectra as there "
+    f'are. Where "shared" is {_NOISE:g} or more, the residual is not noise (unresolved '
     "lines that vary, or interpolation): it is shown and not judged.",
     cells=cells,
     measure=measure,

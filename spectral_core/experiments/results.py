@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import betaincinv, stdtrit
 
 from spectral_core.experiments.cells import Parameter, Row
 
@@ -20,12 +20,13 @@ class Estimate:
     """Mean over seeds, its standard error, and the number of seeds.
 
     The error is of the mean over seeds (0 for one seed: then nothing is known of it); cells whose number is
-    NaN do not count.
+    NaN do not count. Where seeds split the same `spectra` again, how many they are limits what is clear.
     """
 
     mean: float
     error: float
     seeds: int
+    spectra: float = math.inf
 
     @property
     def reach(self) -> float:
@@ -34,11 +35,11 @@ class Estimate:
 
     def above(self, level: float) -> bool:
         """Whether the mean is clearly above a level: all of its 99 % interval is."""
-        return self.mean - self.reach > level
+        return self.mean - self.reach > level and self._binomial()[0] > level
 
     def below(self, level: float) -> bool:
         """Whether the mean is clearly below a level: all of its 99 % interval is."""
-        return self.mean + self.reach < level
+        return self.mean + self.reach < level and self._binomial()[1] < level
 
     def against(self, level: float) -> Answer:
         """Say whether the mean is above a level: clearly so, clearly not, or undecided by these seeds.
@@ -54,16 +55,24 @@ class Estimate:
         return Estimate(self.mean - other.mean, math.hypot(self.error, other.error), min(self.seeds, other.seeds))
 
     def of_spectra(self, spectra: float) -> Estimate:
-        """Widen the error to the binomial one of so many spectra: seeds that split them again do not show it.
+        """Say that an accuracy was taken of so many spectra, which every seed split again.
 
-        The share of right answers is taken as (mean · n + 1)/(n + 2), so that all right is not without error.
+        A level is then clear only outside the exact 99 % interval of a share of them too (Clopper & Pearson,
+        Biometrika 26:404, 1934).
 
         Example:
-            >>> print(Estimate(1.0, 0.0, 20).of_spectra(60))
-            1.000 ± 0.016
+            >>> [Estimate(1.0, 0.0, 20).of_spectra(n).against(0.95) for n in (60, 200)]
+            ['undecided', 'yes']
         """
-        share = (self.mean * spectra + 1) / (spectra + 2)
-        return Estimate(self.mean, max(self.error, math.sqrt(share * (1 - share) / spectra)), self.seeds)
+        return replace(self, spectra=spectra)
+
+    def _binomial(self) -> tuple[float, float]:
+        n = self.spectra
+        if math.isinf(n):
+            return math.inf, -math.inf
+        right = min(max(self.mean, 0.0), 1.0) * n
+        low = float(betaincinv(right, n - right + 1, 0.005)) if right > 0 else 0.0
+        return low, float(betaincinv(right + 1, n - right, 0.995)) if right < n else 1.0
 
     def agrees(self, level: float, *, tolerance: float = 0.0) -> bool:
         """Whether a level is within three standard errors, plus a tolerance, of the mean."""

@@ -178,9 +178,9 @@ def _of_the_audit(results: Results) -> str:
     return (
         f"Of sets at {_HIGH} or more the audit supports {near[0]} with an artefact, {near[1]} with declared and "
         f"{near[2]} with undeclared chemistry. Its defects: it supports "
-        f"{_counted(results, 'supported', ARTEFACTS, 0.0)} sets with an artefact, where none should be"
-        f"{f' ({those})' if those else ''}, and convicts "
-        f"{_counted(results, 'artefact', CHEMISTRY, 0.0)} with chemistry."
+        f"{_counted(results, 'supported', ARTEFACTS, 0.0)} sets with an artefact, where none should "
+        f"be{f' ({those})' if those else ''}, and convicts {_counted(results, 'artefact', CHEMISTRY, 0.0)} with "
+        "chemistry."
     )
 
 
@@ -201,14 +201,14 @@ SUSPICION = Experiment(
     "artefact. Where points of both lie at the same accuracy, accuracy does not tell them apart. `supported` below "
     "the line is a defect of the audit, which should never support an artefact: an axis shift so small that only "
     "the tallest line shows it, and that line is declared, looks like chemistry. The table counts these sets. An "
-    "offset is an `artefact` only where the blank sees it as well as the whole spectrum does; smaller ones are seen "
-    "better on all channels and left `unexplained`.",
-    rule="By the planted truth: distrust is right if an artefact is clearly more than 0.1 likelier at an accuracy "
-    f"of {_HIGH} or more than at {_MODERATE[0]} to {_MODERATE[1]}, wrong if clearly not. Before, artefact and "
-    "chemistry have even odds, and every strength counts once: once with the same strengths for both, and once with "
-    f"artefacts {_WEAKER:g} times weaker, because nobody knows how strong they are: where the two differ, accuracy "
-    "alone does not tell. Chemistry that nobody declared is real and counts as chemistry. What the audit says of "
-    "the same sets is told beside it and does not decide.",
+    "offset is an `artefact` only where the blank sees it as well as the whole spectrum does, which is rare here: on "
+    "all channels it is seen better, and left `unexplained`.",
+    rule="By the planted truth: distrust is right if an artefact is clearly more than 0.1 likelier at an accuracy of "
+    f"{_HIGH} or more than at {_MODERATE[0]} to {_MODERATE[1]}, wrong if clearly not. Before, artefact and chemistry "
+    "have even odds, and every strength counts once: once with the same strengths for both, and once with artefacts "
+    f"{_WEAKER:g} times weaker (the strongest artefacts and the weakest chemistry left out), because nobody knows how "
+    "strong they are: where the two differ, accuracy alone does not tell. Chemistry that nobody declared is real and "
+    "counts as chemistry. What the audit says of the same sets is told beside it and does not decide.",
     cells=cells,
     measure=measure,
     figure=figure,

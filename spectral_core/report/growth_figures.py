@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from statistics import NormalDist
 from typing import Any
 
@@ -25,6 +26,7 @@ _APART = 12  # per cent of a panel between labels of the horizontal axis
 _SEARCHED = (-1.0, 2.0)  # exponents between which growth is fitted
 _LEADING = 3  # orders of channels shown at once; the others are folded
 _ALPHA = 0.05
+_MOST_ACCURATE = 1.03  # upper end of an axis of accuracies
 _ACCURACIES = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 
 
@@ -35,14 +37,13 @@ def growth_html(growth: Part) -> Markup | None:
         return _refused("Growth of separability", growth)
     said = (
         "Bhattacharyya distance of the classes along nested sets of channels, on a scale that is linear up to 0.1 and "
-        "logarithmic beyond. A line that leaves the tint of its colour rises above what shuffled labels reach at all "
-        "sizes together in 95 % of cases; the tint is cut below. Mean and covariance term: bias-corrected estimates of "
-        "the populations (the Cameron–Martin and the Hilbert–Schmidt condition of Feldman and Hájek). Held-out score: "
-        "what these units let a shrunk linear score learn; hollow points are lower bounds, where every pair of units "
-        "is told apart. Bars: one standard error (of the held-out score, over units to classify only). β is the "
-        "exponent of growth, fitted before the first hollow point: near 0 the classes behave as equivalent, near 1 as "
-        "ever more separable. With finitely many channels no curve shows singularity. Decimation throws photons away, "
-        "binning keeps them."
+        "logarithmic beyond. Tint of the same colour: where 95 % of shuffled labels lie at each size, cut below; p "
+        "tests all sizes together. Mean and covariance term: bias-corrected estimates of the populations (the "
+        "Cameron–Martin and the Hilbert–Schmidt condition of Feldman and Hájek). Held-out score: what these units let "
+        "a shrunk linear score learn; hollow points are lower bounds, where every pair of units is told apart. Bars: "
+        "one standard error (of the held-out score, over units to classify only). β is the exponent of growth, fitted "
+        "before the first hollow point: near 0 the classes behave as equivalent, near 1 as ever more separable. With "
+        "finitely many channels no curve shows singularity. Decimation throws photons away, binning keeps them."
     )
     figure = _figure("Figure 4. Growth of separability with the number of channels.", growth, said,
                      legend_html(_TERMS), panels, most=_LEADING)  # fmt: skip
@@ -71,9 +72,8 @@ def channel_curves_html(found: Part) -> Markup | None:
         "Held-out balanced accuracy of the probe, on a probit scale, against the number of channels, on a root scale: "
         "noise-like differences spread over all channels draw a straight line, a resolved band bends flat. Compare "
         "with off-band; the slope alone says nothing. Hollow points: no unit misclassified, a lower bound. Tint: where "
-        "shuffled labels stay at all sizes together, in 95 % of cases, cut below. Dotted: what a mean shift spread "
-        "evenly over all channels, Φ(κ√d/2) with the fitted κ, would give. Decimation throws photons away, binning "
-        "keeps them."
+        "95 % of shuffled labels lie at each size, cut below. Dotted: what a mean shift spread evenly over all "
+        "channels, Φ(κ√d/2) with the fitted κ, would give. Decimation throws photons away, binning keeps them."
     )
     return _figure("Figure 5. Accuracy against channels.", found, said, legend_html(_REGIONS), panels)
 
@@ -84,13 +84,14 @@ def learnability_html(found: Part) -> Markup | None:
     if units.size < 2 or y.shape != units.shape:
         return _refused("Accuracy against units", found)
     curve = Curve("full", "accuracy", units, y, *_range_of(found, units), (), _same(found.get("overlay"), units))
-    frame = frame_of([curve])
+    whole = frame_of([curve])
+    frame = replace(whole, high=min(whole.high, _MOST_ACCURATE))
     marks = [(float(u), number(int(u))) for u in units]
     scale = Scale(spaced(marks, frame, apart=_APART), _plain_ticks(frame), "Training units", "Balanced accuracy")
     panel = panel_html(join(tag("b", "All channels"), f", p = {p_value(found.get('p'))}"), [curve], frame, scale,
                        described="Balanced accuracy against training units")  # fmt: skip
     said = ("Held-out balanced accuracy of the probe when it learns from fewer units. Dotted: the fitted law. Tint: "
-            "where shuffled labels stay at all sizes together, in 95 % of cases, cut below.")  # fmt: skip
+            "where 95 % of shuffled labels lie at each number of units; p tests all of them together.")  # fmt: skip
     return _figure("Figure 6. Accuracy against training units.", found, said, None, [panel])
 
 
@@ -195,7 +196,8 @@ def _plain_ticks(frame: Frame) -> list[Tick]:
 
 
 def _range_of(part: Part, like: Floats) -> tuple[Floats, Floats]:
-    low, high = (_same(part.get(key), like) for key in ("low", "high"))
+    """Where shuffled labels lie at each size; ranges over all sizes are wide where the observed curve is far out."""
+    low, high = (_same(part.get(key), like) for key in ("point_low", "point_high"))
     return (low, high) if low.size and high.size else (_NONE, _NONE)
 
 

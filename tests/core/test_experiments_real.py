@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from spectral_core.diagnostics.laws import dilation_accuracy, learnable_accuracy, mean_shift_accuracy
 from spectral_core.experiments import channels, real_noise
@@ -29,11 +30,13 @@ def answers(findings, statement, word):
     return [f.answer for f in findings if f.statement == statement and word in f.when]
 
 
-def test_the_error_of_spectra_is_binomial_unless_seeds_show_a_larger_one():
-    share = (0.9 * 40 + 1) / 42
-    assert Estimate(0.9, 0.01, 8).of_spectra(40).error == pytest.approx(np.sqrt(share * (1 - share) / 40))
-    assert Estimate(0.9, 0.2, 8).of_spectra(40) == Estimate(0.9, 0.2, 8)
-    assert Estimate(1.0, 0.0, 8).of_spectra(10).against(0.95) == "undecided"
+def test_a_level_is_clear_only_outside_the_exact_interval_of_the_spectra_at_hand():
+    for right, n in ((30, 40), (60, 60), (0, 12), (7, 12)):
+        one, exact = Estimate(right / n, 0.0, 8).of_spectra(n), stats.binomtest(right, n).proportion_ci(0.99, "exact")
+        for level in (exact.low - 1e-6, exact.low + 1e-6, exact.high - 1e-6, exact.high + 1e-6):
+            expected = "yes" if level < exact.low else "no" if level > exact.high else "undecided"
+            assert one.against(level) == expected, (right, n, level)
+    assert Estimate(0.9, 0.2, 8).of_spectra(4000).against(0.6) == "undecided"  # seeds differ by more
     assert by_answer([("no", "a"), ("no", "b"), ("yes", "c")]) == {"no": "a; b", "yes": "c"}
 
 

@@ -74,7 +74,7 @@ def test_a_point_lies_where_its_accuracy_and_its_channels_are():
     """Probit against the root of the number of channels."""
     report = reported()
     curve = {"order": "decimation", "region": "full", "channels": [1, 4, 9, 16], "accuracy": [0.5, 0.6, 0.7, 0.8],
-             "low": [0.4] * 4, "high": [0.6] * 4, "p": 0.01, "overlay": [0.5, 0.55, 0.6, 0.65]}  # fmt: skip
+             "point_low": [0.4] * 4, "point_high": [0.6] * 4, "p": 0.01, "overlay": [0.5, 0.55, 0.6, 0.65]}  # fmt: skip
     report["variants"][0]["diagnostics"]["curves"] = {"channel_curves": {"curves": [curve], "n": 40, "classes": []}}
     shown = section(report)
     path = re.search(r'd="M([^"]*)" class="curve full"', shown).group(1)
@@ -88,7 +88,8 @@ def test_a_point_lies_where_its_accuracy_and_its_channels_are():
 def test_a_distance_lies_on_a_scale_that_is_linear_near_zero_and_logarithmic_far_from_it():
     report = reported()
     fit = {"channels": [1, 2, 4, 8, 16], "distance": [0.0, 0.01, 0.02, 100.0, 1000.0], "error": [0.0] * 5,
-           "low": [-0.01] * 5, "high": [0.01] * 5, "p": 0.01, "beta": 1.0, "beta_interval": [0.5, 1.5]}  # fmt: skip
+           "point_low": [-0.01] * 5, "point_high": [0.01] * 5, "p": 0.01, "beta": 1.0,
+           "beta_interval": [0.5, 1.5]}  # fmt: skip
     curve = {"order": "binning", "region": "full", "fits": {"mean term": fit}}
     report["variants"][0]["diagnostics"]["curves"] = {"growth": {"curves": [curve], "classes": ["a", "b"]}}
     path = re.search(r'd="M([^"]*)" class="curve mean-term"', section(report)).group(1)
