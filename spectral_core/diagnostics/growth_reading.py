@@ -26,7 +26,11 @@ def read_growth(fits: Mapping[Key, Mapping[str, GrowthFit]]) -> str:
     if not leading:
         return "cannot be given, because there are too few channels to see a growth"
     paths = sorted((path for path in leading if path != "total"), key=lambda path: -leading[path].channels[-1])
-    said = [f"the {path} {_rate(path, leading[path])}{_likeness(path, leading[path])}" for path in paths]
+    rates = [f"the {path} {_rate(path, leading[path])}" for path in paths]
+    alike = [_likeness(path, leading[path]) for path in paths]
+    # what holds for two paths in turn is said after the second
+    said = [rate if like == after else rate + like
+            for rate, like, after in zip(rates, alike, [*alike[1:], ""], strict=True)]  # fmt: skip
     compared = next(iter(leading))  # the mean term where covariances can be estimated, else the held-out score
     others = [f"{name} {_exponent(compared, fits[key][compared])}" for key, name in _NAMES.items()
               if compared in fits.get(key, {})]  # fmt: skip
@@ -69,9 +73,10 @@ def _exponent(path: str, fit: GrowthFit) -> str:
         return f"no more than permuted labels (p = {fit.band.p:.2g})"
     if not fit.laws:
         return f"every pair of units apart from {fit.channels[fit.fitted]:,} channels on"
-    if not LEAST_BETA < fit.beta < MOST_BETA:
+    if fit.beta_low >= MOST_BETA or fit.beta_high <= LEAST_BETA:
         return f"β = {fit.beta:.0f} or {'more' if fit.beta > 0 else 'less'}"
-    over = " over units to classify only" if path == _SCORE else ""
+    over = "" if LEAST_BETA < fit.beta < MOST_BETA else ", the end of the search"
+    over += " over units to classify only" if path == _SCORE else ""
     return f"β = {fit.beta:.2f} ({fit.beta_low:.2f} to {fit.beta_high:.2f}{over})"
 
 

@@ -84,8 +84,8 @@ def learnability_html(found: Part) -> Markup | None:
     if units.size < 2 or y.shape != units.shape:
         return _refused("Accuracy against units", found)
     curve = Curve("full", "accuracy", units, y, *_range_of(found, units), (), _same(found.get("overlay"), units))
-    whole = frame_of([curve])
-    frame = replace(whole, high=min(whole.high, _MOST_ACCURATE))
+    lowest = min(curve.ends()[0], *curve.low)
+    frame = replace(frame_of([curve]), low=max(lowest - 0.05, 0.0), high=_MOST_ACCURATE)
     marks = [(float(u), number(int(u))) for u in units]
     scale = Scale(spaced(marks, frame, apart=_APART), _plain_ticks(frame), "Training units", "Balanced accuracy")
     panel = panel_html(join(tag("b", "All channels"), f", p = {p_value(found.get('p'))}"), [curve], frame, scale,
