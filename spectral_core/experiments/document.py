@@ -10,7 +10,7 @@ from platform import python_version
 
 from spectral_core.experiments.experiment import Experiment, Finding, Table
 from spectral_core.experiments.results import Answer, Results
-from spectral_core.experiments.statements import STATEMENTS, Statement, weigh
+from spectral_core.experiments.statements import STATEMENTS, WHEN, Statement, weigh
 
 _OPENING = """\
 # Experiments
@@ -106,8 +106,8 @@ def _statement(statement: Statement, told: Sequence[tuple[Section, Finding]]) ->
     yield f'<a id="statement-{statement.code}"></a>'
     yield ""
     yield f"### {statement.text}"
-    yield ""
-    yield f"**{word[:1].upper()}{word[1:]}**"
+    if word != WHEN:  # its conditions follow
+        yield f"\n**{word[:1].upper()}{word[1:]}.**"
     for answer, title in _TITLES.items():
         chosen = [(s, f) for s, f in told if f.answer == answer]
         if chosen:
