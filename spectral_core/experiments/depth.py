@@ -175,7 +175,8 @@ DEPTH = Experiment(
     "spectrum, where neither model sees much of it (trees do, see the ladder of model complexity). Where the band "
     "alone differs, off-band holds nothing: what is found there was carried across by preprocessing. The baseline "
     "step (als) turns a noise level into a mean: it settles near the lower edge of the noise, so what is left above it "
-    "grows with the noise, and a linear model sees it.",
+    "grows with the noise, and a linear model sees it. Artefacts are drawn cropped first; table and rule also count "
+    "cropping last.",
     rule="Two readings for every difference and order, with the best of the models (of cropping first and last, where "
     f"both are judged). Some depth: accuracy at the best depth, less that without steps, is clearly above {_BEATS}; "
     "depth and model are chosen on the other half of the seeds. Each step: the gain a step (least squares over "

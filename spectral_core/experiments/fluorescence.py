@@ -209,7 +209,7 @@ FLUORESCENCE = Experiment(
     reading="Random folds against folds that keep specimens together, the blank alone, and one number a matrix: the "
     "norm of the blank, or of the residual of smoothing. Seeds of the juices share the same twelve apples and "
     "re-split them: bars there are at least what twelve independent answers would leave, and speak of no other "
-    "apples.",
+    "apples; the table has the errors over seeds.",
     rule="Near-perfect if the best of the probe (all features, off-band, blank) and the norms (all, blank, residual "
     "of smoothing) is clearly above 0.95, specimens together; of replicates, the probe with random folds and random "
     "labels. The error of an accuracy a of the juices is at least √(a(1 − a)/12). It grows with cells if the same "

@@ -95,7 +95,7 @@ def figure(results: Results) -> Figure:
         right.barh(height, share, left=start, color=colour, height=0.7, label=verdict)
         start += share
     left.set_yticks(height, [in_words(s, v) for s, v in keys], fontsize=8)
-    left.set_xlim(0.4, 1.03)
+    left.set_xlim(0.3, 1.03)
     left.axvline(0.5, color=draw.GREY, linewidth=0.8, linestyle=":")
     left.set_xlabel("balanced accuracy, one point a seed", fontsize=9)
     right.set_yticks([])
@@ -176,8 +176,8 @@ def _of_the_audit(results: Results) -> str:
              for s in ARTEFACTS for v in results.where(source=s).numbers("strength")}  # fmt: skip
     those = ", ".join(f"{in_words(s, v)} {n:.0f} times" for (s, v), n in wrong.items() if n)
     return (
-        f"Of sets at {_HIGH} or more the audit supports {near[0]} with an artefact, {near[1]} with declared and "
-        f"{near[2]} with undeclared chemistry. Its defects: it supports "
+        f"Of all sets, whatever the odds, the audit supports at {_HIGH} or more {near[0]} with an artefact, {near[1]} "
+        f"with declared and {near[2]} with undeclared chemistry. Its defects: it supports "
         f"{_counted(results, 'supported', ARTEFACTS, 0.0)} sets with an artefact, where none should "
         f"be{f' ({those})' if those else ''}, and convicts {_counted(results, 'artefact', CHEMISTRY, 0.0)} with "
         "chemistry."
