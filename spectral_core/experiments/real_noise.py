@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,18 @@ from spectral_core.experiments.cells import Cell, Numbers
 from spectral_core.experiments.experiment import Experiment, Finding, Table
 from spectral_core.experiments.growth import grown
 from spectral_core.experiments.ladder import LADDER
+from spectral_core.experiments.real_groups import (
+    FOREIGN,
+    MEASURED,
+    MOST_SHARED,
+    OWN,
+    SHOWN,
+    apart,
+    best_model,
+    groups_of,
+    is_noise,
+    spectra_of,
+)  # fmt: skip
 from spectral_core.experiments.results import Answer, Estimate, Results, by_answer, every
 from spectral_core.experiments.scoring import cross_validated, probe_accuracy
 from spectral_core.experiments.sets import PAIRS, RAMAN, SPECTRA, RealSet, absent, is_present, load_set
@@ -24,13 +36,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Floats = npt.NDArray[np.float64]
-MEASURED, FOREIGN, OWN = "as measured", "noise of the other class", "noise of the same class"
 UNITS, ONE_SCALE = "in its own units", "on one scale"
-MODELS = ("probe", "SVM (RBF)", "SVM (RBF) of the residual", "naive Bayes of the residual", "noise level")
 _REGIONS = ("full", "bands", "off-band", "blank", "residual")
 _SHARES = (1 / 16, 1 / 4, 1.0)  # of the quiet channels
-_NOISE = 2.0  # the most that a leading component may exceed that of shifted spectra in noise
-_SHOWN = 3  # pairs of a set that are shown one by one; more are taken together
 
 
 def cells(quick: bool) -> list[Cell]:
@@ -38,7 +46,7 @@ def cells(quick: bool) -> list[Cell]:
     found = []
     for name in (name for name in SPECTRA if is_present(name)):
         found += [Cell.of("real", set=name, way=MEASURED, seed=seed, edition=2) for seed in range(3 if quick else 10)]
-        pairs = PAIRS[name][: _SHOWN if quick else None]
+        pairs = PAIRS[name][: SHOWN if quick else None]
         ways = [(FOREIGN, share) for share in (_SHARES[::2] if quick else _SHARES)] + [(OWN, 1.0)]
         found += [
             Cell.of("real", set=name, scale=scale, pair=", ".join(pair), way=way, share=share, seed=seed)
@@ -105,35 +113,11 @@ def _told(
     }
 
 
-def _groups(results: Results) -> Iterator[tuple[str, str, str, Results]]:
-    """Go through sets and scales, and through the pairs of classes that are shown one by one."""
-    for name in (str(v) for v in results.distinct("set")):
-        halves = results.where(set=name)
-        for scale in (str(v) for v in halves.distinct("scale")):
-            rows = halves.where(scale=scale)
-            pairs = [str(v) for v in rows.distinct("pair")]
-            if len(PAIRS[name]) > _SHOWN:
-                yield name, scale, "two classes", rows
-            else:
-                yield from ((name, scale, pair, rows.where(pair=pair)) for pair in pairs)
-
-
-def _best(rows: Results, way: str) -> tuple[str, Estimate]:
-    """Find the best model with all quiet channels."""
-    told = {m: rows.estimate(m, way=way, share=1.0) for m in MODELS}
-    best = max(told, key=lambda m: told[m].mean)
-    return best, told[best]
-
-
-def _apart(rows: Results) -> str:
-    return f"{100 * (rows.estimate('noise ratio', way=FOREIGN).mean - 1):.1f} %"
-
-
 def figure(results: Results) -> Figure:
     """Left: regions of the sets as measured. Right: halves of one class with the noise of two."""
     from spectral_core.experiments import drawing as draw
 
-    groups = list(_groups(results))
+    groups = list(groups_of(results))
     made, (left, right) = draw.new_figure(2, width=4.5, height=0.24 * len(groups) + 1.4)
     _draw_regions(left, results)
     _draw_halves(right, groups)
@@ -165,13 +149,13 @@ def _draw_halves(panel: Axes, groups: list[tuple[str, str, str, Results]]) -> No
     other, own = draw.COLOURS["other noise"], draw.COLOURS["own noise"]
     height = np.arange(len(groups))[::-1]
     for at, (*_, rows) in zip(height, groups, strict=True):
-        best, fill = _best(rows, FOREIGN)[0], other if _is_noise(rows) else "white"
+        best, fill = best_model(rows, FOREIGN)[0], other if is_noise(rows) else "white"
         shares = rows.where(way=FOREIGN).numbers("share")
         for size, share in zip(np.linspace(3, 7, len(shares)), shares, strict=True):
             e = rows.estimate(best, way=FOREIGN, share=share)
             panel.errorbar(e.mean, at + 0.15, xerr=2 * e.error, color=other, marker="o", markerfacecolor=fill,
                            markersize=size, linewidth=1)  # fmt: skip
-        e = _best(rows, OWN)[1]
+        e = best_model(rows, OWN)[1]
         panel.errorbar(e.mean, at - 0.2, xerr=2 * e.error, color=own, marker="s", markersize=4, linewidth=1)
     labels = [f"{_short(name, pair)}, {scale.replace('in its own', 'own')}" for name, scale, pair, _ in groups]
     panel.set_yticks(height, labels, fontsize=8)
@@ -184,7 +168,7 @@ def _draw_halves(panel: Axes, groups: list[tuple[str, str, str, Results]]) -> No
 
 def _short(name: str, pair: str) -> str:
     pair = pair.replace("FMNT-M_", "").replace("ICV_", "")
-    return pair if len(PAIRS[name]) == _SHOWN else name
+    return pair if len(PAIRS[name]) == SHOWN else name
 
 
 def table(results: Results) -> Table:
@@ -199,12 +183,12 @@ def table(results: Results) -> Table:
              "probe", str(e), ""]
             for k, e in told if e.seeds
         ]  # fmt: skip
-    for name, scale, pair, part_of in _groups(results):
-        (model, foreign), (_, own) = _best(part_of, FOREIGN), _best(part_of, OWN)
+    for name, scale, pair, part_of in groups_of(results):
+        (model, foreign), (_, own) = best_model(part_of, FOREIGN), best_model(part_of, OWN)
         d = part_of.estimate("channels", way=FOREIGN, share=1.0).mean
-        what = f"halves, {'noise' if _is_noise(part_of) else 'residual (no noise)'} of {pair} {scale}: "
-        what += f"{_apart(part_of)} apart, shared {part_of.estimate('shared', way=FOREIGN).mean:.1f}"
-        rows.append([name, what, f"{_spectra(part_of):.0f}", "0.50", f"{d:,.0f}", model, str(foreign), str(own)])
+        what = f"halves, {'noise' if is_noise(part_of) else 'residual (no noise)'} of {pair} {scale}: "
+        what += f"{apart(part_of)} apart, shared {part_of.estimate('shared', way=FOREIGN).mean:.1f}"
+        rows.append([name, what, f"{spectra_of(part_of):.0f}", "0.50", f"{d:,.0f}", model, str(foreign), str(own)])
     header = ["set", "what is told apart", "spectra", "chance", "channels", "model", "accuracy", "with own noise"]
     return Table(header, rows)
 
@@ -213,15 +197,15 @@ def findings(results: Results) -> list[Finding]:
     """Judge whether real noise alone separates spectra of one class, and whether blanks separate the classes."""
     told: list[Finding] = []
     near: dict[tuple[str, str, str], Estimate] = {}
-    noise = [group for group in _groups(results) if _is_noise(group[-1])]
+    noise = [group for group in groups_of(results) if is_noise(group[-1])]
     for name, scale in dict.fromkeys((name, scale) for name, scale, _, _ in noise):
         parts = [(pair, rows) for n, s, pair, rows in noise if (n, s) == (name, scale)]
-        judged = [(_separates(rows), f"{pair} ({_apart(rows)})") for pair, rows in parts]
+        judged = [(_separates(rows), f"{pair} ({apart(rows)})") for pair, rows in parts]
         for answer, pairs in by_answer(judged).items():
             when = f"the real noise of two groups differs ({name}, {scale}: {pairs}) and is all that differs"
             evidence = " ".join(_evidence(pair, rows) for pair, rows in parts if f"{pair} (" in pairs)
             told.append(Finding("small_differences", answer, when, evidence))
-        near |= {(name, scale, pair): _best(rows, FOREIGN)[1].of_spectra(_spectra(rows)) for pair, rows in parts}
+        near |= {(name, scale, pair): best_model(rows, FOREIGN)[1].of_spectra(spectra_of(rows)) for pair, rows in parts}
     for name in dict.fromkeys(key[0] for key in near):
         best, estimate = max(((k, e) for k, e in near.items() if k[0] == name), key=lambda item: item[1].mean)
         told.append(
@@ -243,32 +227,22 @@ def findings(results: Results) -> list[Finding]:
     return told
 
 
-def _spectra(rows: Results) -> float:
-    """Count the spectra of all pairs together; where there are many pairs, every class is in two."""
-    pairs = len(rows.distinct("pair"))
-    return rows.estimate("spectra", way=FOREIGN).mean * (pairs / 2 if pairs > 1 else 1)
-
-
-def _is_noise(rows: Results) -> bool:
-    return rows.estimate("shared", way=FOREIGN).mean < _NOISE
-
-
 def _separates(rows: Results) -> Answer:
     """Whether accuracy with the noise of the other class grows, and is above 0.6 and above that with own noise."""
-    (model, last), (_, own) = _best(rows, FOREIGN), _best(rows, OWN)
+    (model, last), (_, own) = best_model(rows, FOREIGN), best_model(rows, OWN)
     first = rows.estimate(model, way=FOREIGN, share=min(rows.numbers("share")))
-    grows = grown(first, last.of_spectra(_spectra(rows)), last.less(first))
+    grows = grown(first, last.of_spectra(spectra_of(rows)), last.less(first))
     return every(grows, last.less(own).against(0.0))
 
 
 def _evidence(pair: str, rows: Results) -> str:
-    (model, last), (with_own, own) = _best(rows, FOREIGN), _best(rows, OWN)
+    (model, last), (with_own, own) = best_model(rows, FOREIGN), best_model(rows, OWN)
     part_of = rows.where(way=FOREIGN)
     fewest, most = (part_of.where(share=s) for s in (min(part_of.numbers("share")), 1.0))
     few, all_of_them = (p.estimate("channels").mean for p in (fewest, most))
     return (
-        f"{pair}, {_spectra(rows):.0f} spectra: {model} {fewest.estimate(model)} with {few:,.0f} channels, {last} with "
-        f"{all_of_them:,.0f}; best with noise of the same class {own} ({with_own})."
+        f"{pair}, {spectra_of(rows):.0f} spectra: {model} {fewest.estimate(model)} with {few:,.0f} channels, {last} "
+        f"with {all_of_them:,.0f}; best with noise of the same class {own} ({with_own})."
     )
 
 
@@ -295,7 +269,7 @@ REAL = Experiment(
     rule="Real noise separates if the best of five models is clearly above 0.6 with all quiet channels, clearly more "
     "than 0.02 above that with the fewest, and clearly above the best with noise of the same class; near-perfect if "
     "clearly above 0.95. Levels (0.6, 0.95) must also lie outside the exact 99 % interval of as many spectra as there "
-    f'are. Where "shared" is {_NOISE:g} or more, the residual is not noise (unresolved '
+    f'are. Where "shared" is {MOST_SHARED:g} or more, the residual is not noise (unresolved '
     "lines that vary, or interpolation): it is shown and not judged.",
     cells=cells,
     measure=measure,

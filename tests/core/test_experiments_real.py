@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from spectral_core.diagnostics.laws import dilation_accuracy, learnable_accuracy, mean_shift_accuracy
-from spectral_core.experiments import channels, real_noise
+from spectral_core.experiments import channels, real_groups, real_noise
 from spectral_core.experiments.cells import Cell
 from spectral_core.experiments.results import Estimate, by_answer
 from spectral_core.experiments.sets import COFFEE, PAIRS, SPECTRA, is_present, load_set
@@ -80,7 +80,7 @@ def test_what_the_spectra_of_a_class_share_is_taken_from_their_noise():
     assert np.abs(left).max() < 0.1 * np.abs(noise @ vapour.T).std()
     assert shared(without_patterns(noise), rng) < 1.5
     slow = own + 2 * rng.normal(size=(30, 12)) @ rng.normal(size=(12, 200))  # more patterns than are taken away
-    assert shared(without_patterns(slow), rng) > real_noise._NOISE
+    assert shared(without_patterns(slow), rng) > real_groups.MOST_SHARED
 
 
 def test_noise_of_unequal_classes_keeps_equal_strength_because_as_many_spectra_are_drawn():
@@ -105,10 +105,10 @@ def test_noise_levels_rank_spectra_by_their_noise_and_by_nothing_else():
 
 def of_real(foreign, *, own=0.5, sharing=1.2, blank=0.5):
     def numbers(p):
-        if p["way"] == real_noise.MEASURED:
+        if p["way"] == real_groups.MEASURED:
             return {"full": 1.0, "blank": blank, "residual": 0.5, "spectra": 60.0, "classes": 3.0, "channels": 1841.0}
-        level = foreign(p["share"]) if p["way"] == real_noise.FOREIGN else own
-        return dict.fromkeys(real_noise.MODELS, 0.5) | {
+        level = foreign(p["share"]) if p["way"] == real_groups.FOREIGN else own
+        return dict.fromkeys(real_groups.MODELS, 0.5) | {
             "noise level": level, "noise ratio": 1.1, "channels": 1000 * p["share"], "spectra": 400.0,
             "shared": sharing,
         }  # fmt: skip
