@@ -39,6 +39,7 @@ def after(blocks_done: int, fault: Callable[[], object]) -> Callable[[int, int],
     return progress
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_nothing_and_a_lost_cluster_loses_nothing(
     tmp_path: Path, small_blocks: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

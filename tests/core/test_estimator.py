@@ -123,6 +123,7 @@ def test_no_model_is_shown_what_it_classifies_and_labels_are_the_users():
     assert report.content["estimator"]["balanced_accuracy"] == 0.5
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_report_without_a_random_state_and_with_any_number_of_workers():
     forest = make_pipeline(StandardScaler(), RandomForestClassifier(3))
     recipe = Recipe(units=(15, 15), band_effect=0.3, channels=40)

@@ -124,6 +124,7 @@ def test_a_clock_behind_the_newest_snapshot_is_waited_for_or_told(
     check_complete(study, 5)
 
 
+@pytest.mark.slow
 def test_an_inbox_whose_mount_vanished_is_told_and_resumed(tmp_path: Path) -> None:
     study = study_in(tmp_path, inbox_after="inbox/done", inbox_after_refusal="leave")
     write_files(study.inbox, range(3))

@@ -75,6 +75,7 @@ def test_a_bucket_gives_what_a_folder_gives_and_holds_no_secret(service: str, tm
     assert Study.model_validate_json(study.model_dump_json()) == study and "://lab/campaign/nir" in told
 
 
+@pytest.mark.slow
 def test_a_variant_is_seen_once_it_is_whole_and_a_broken_run_is_taken_up(
     service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
 from spectral_core.errors import AuditError
 from spectral_core.probe import fit_pls, fit_probe, hat_matrix, held_out_margins
 from spectral_core.probe.fitting import dual_probe, primal_probe
 from spectral_core.probe.primal import Primal
 from spectral_core.probe.ridge import centred_gram
-from spectral_core.probe.threads import SMALL, threads_for
 
 FOLDS = [np.arange(0, 90, 4), np.arange(1, 90, 3), np.arange(5, 12)]  # unequal, overlapping
 JUDGED = [FOLDS[0], np.setdiff1d(FOLDS[1], FOLDS[0]), np.array([6, 11])]
@@ -102,19 +103,28 @@ def test_codes_and_folds_that_cannot_be_used_are_refused():
             probe.judge(np.zeros((10, 1), dtype=int), [np.arange(3), np.arange(10)], 2)
 
 
+ONE_THREAD = """
+import numpy
+from threadpoolctl import threadpool_info, threadpool_limits
+from spectral_core.probe.threads import SMALL, threads_for
+
 def blas_threads():
     return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
+with threadpool_limits(2, user_api="blas"):
+    with threads_for(SMALL - 1):
+        with threads_for(10):
+            assert blas_threads() == {1}
+        assert blas_threads() == {1}
+    with threads_for(SMALL):
+        assert blas_threads() == {2}
+    assert blas_threads() == {2}
+"""
+
 
 def test_small_problems_have_one_thread_and_leave_the_rest_as_it_was():
-    with threadpool_limits(2, user_api="blas"):
-        with threads_for(SMALL - 1):
-            with threads_for(10):
-                assert blas_threads() == {1}
-            assert blas_threads() == {1}
-        with threads_for(SMALL):
-            assert blas_threads() == {2}
-        assert blas_threads() == {2}
+    # in a process of its own: the limit is the process's, and threads of other tests may still be at work in this one
+    subprocess.run([sys.executable, "-c", ONE_THREAD], check=True, timeout=60)
 
 
 def test_the_number_of_threads_changes_nothing_to_1e_9():

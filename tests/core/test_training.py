@@ -181,6 +181,7 @@ def test_the_final_pipeline_predicts_class_names():
     assert set(trained(x, design).pipeline.predict(x)) == {"class 0", "class 1"}
 
 
+@pytest.mark.slow
 def test_runs_repeat_and_processes_change_nothing():
     x, design = study(shift=0.3)
     alone, again, shared = (

@@ -39,6 +39,7 @@ print(reference.path, len(done))
 """
 
 
+@pytest.mark.slow
 def test_processes_read_an_icechunk_archive_from_a_script_without_a_main_guard(tmp_path: Path) -> None:
     ended = run(tmp_path / "script.py", UNGUARDED.format(folder=str(tmp_path)))
     assert ended.returncode == 0, ended.stderr
