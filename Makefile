@@ -25,7 +25,7 @@ demo: $(STAMP) ## real spectra from instrument files to a verdict, in ./demo
 test: $(STAMP) ## the default test suite: all but slow tests, calibration, benchmarks, documents and browser
 	OMP_NUM_THREADS=1 $(PYTEST) -m "not calibration and not benchmark and not ui and not docs and not slow" -n 2 --dist loadfile
 
-test-slow: $(STAMP) ## what takes tens of seconds each: whole servers, a clean clone, strict typing (CI runs it, too)
+test-slow: $(STAMP) ## what takes long: whole servers, clusters, kills, a clean clone, strict typing (CI runs it, too)
 	OMP_NUM_THREADS=1 $(PYTEST) -m slow -n 2 --dist load
 
 lint: $(STAMP) ## ruff and mypy

@@ -74,10 +74,6 @@ class Estimate:
         low = float(betaincinv(right, n - right + 1, 0.005)) if right > 0 else 0.0
         return low, float(betaincinv(right + 1, n - right, 0.995)) if right < n else 1.0
 
-    def agrees(self, level: float, *, tolerance: float = 0.0) -> bool:
-        """Whether a level is within three standard errors, plus a tolerance, of the mean."""
-        return abs(self.mean - level) <= 3 * self.error + tolerance
-
     def __str__(self) -> str:
         return f"{self.mean:.3f} ± {self.error:.3f}" if self.seeds > 1 else f"{self.mean:.3f}"
 

@@ -144,7 +144,6 @@ def test_an_average_is_arithmetic():
         assert one.above(0.6 - far) and not one.above(0.6 - near)
         assert one.below(0.6 + far) and not one.below(0.6 + near)
     assert not Estimate(0.9, 0.0, 1).above(0.5)  # of one seed nothing is known
-    assert Estimate(0.6, 0.01, 3).agrees(0.629)
 
 
 def test_findings_add_up_to_one_of_five_words():
